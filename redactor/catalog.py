@@ -1,0 +1,263 @@
+"""What exists upstream: relations, columns, keys, views, functions, types, roles. Immutable, one per database.
+
+Knows the facts as pg_catalog gives them and nothing of policies, requesters or tags. A `Catalog` never changes: DDL
+makes another. Names are as stored (already case-folded), types as `format_type` prints them with their schema.
+`(oid, attnum)` pairs are those that RowDescription carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from redactor.model import RelationName
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A live column (dropped ones are left out). `number` is attnum; `default` and `generated` are expressions."""
+
+    name: str
+    number: int
+    type: str
+    type_oid: int
+    not_null: bool = False
+    default: str | None = None
+    generated: str | None = None
+    identity: bool = False
+    collation: str | None = None
+    comment: str | None = None
+    inherited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """kind: p(rimary) u(nique) c(heck) f(oreign key) x (exclusion). `columns` are names; a CHECK has those it reads.
+
+    `foreign` is the oid of the referenced relation, `foreign_columns` its columns; `on_delete`, `on_update` are
+    pg_constraint's letters: a no action, r restrict, c cascade, n set null, d set default.
+    """
+
+    name: str
+    kind: str
+    columns: tuple[str, ...]
+    definition: str
+    foreign: int | None = None
+    foreign_columns: tuple[str, ...] = ()
+    on_delete: str = ""
+    on_update: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """`columns`: plain key and included columns; `expressions` and `predicate` as pg_get_expr prints them."""
+
+    name: str
+    oid: int
+    unique: bool
+    columns: tuple[str, ...]
+    expressions: str | None = None
+    predicate: str | None = None
+    constraint: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A user's trigger that is enabled. `events` of insert, update, delete, truncate; `columns` of UPDATE OF."""
+
+    name: str
+    function: int
+    events: frozenset[str]
+    timing: str
+    row: bool
+    columns: tuple[str, ...] = ()
+    condition: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowPolicy:
+    """A row-level security policy. command: * r a w d. `roles` by name; empty: public."""
+
+    name: str
+    command: str
+    permissive: bool
+    using: str | None
+    check: str | None
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteRule:
+    """A rule other than a view's own ON SELECT. event: select, update, insert, delete."""
+
+    name: str
+    event: str
+    instead: bool
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """kind: pg_class.relkind (r table, p partitioned, v view, m materialized view, f foreign, S sequence,
+    c composite type). `reads` are the (relation oid, attnum; 0: whole) that pg_depend says its view query, its rules
+    and its row policies refer to."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    owner: str
+    columns: tuple[Column, ...] = ()
+    definition: str | None = None
+    parents: tuple[int, ...] = ()
+    partition: bool = False
+    partition_key: str | None = None
+    partition_columns: tuple[str, ...] = ()
+    row_security: bool = False
+    force_row_security: bool = False
+    policies: tuple[RowPolicy, ...] = ()
+    rules: tuple[RewriteRule, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
+    owned_by: tuple[int, int] | None = None
+    comment: str | None = None
+    security_invoker: bool = False
+    security_barrier: bool = False
+    reads: frozenset[tuple[int, int]] = frozenset()
+
+    @property
+    def qualified(self) -> RelationName:
+        """The relation's name with its schema."""
+        return RelationName(self.schema, self.name)
+
+    def column(self, name: str) -> Column | None:
+        """The column of that name, or None."""
+        return next((c for c in self.columns if c.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """prokind: f function, p procedure, a aggregate, w window. `arguments` are input type oids; `body` is prosrc,
+    or for BEGIN ATOMIC what pg_get_function_sqlbody prints, with `atomic`. `reads` as for relations (BEGIN ATOMIC
+    only). `parts`: for an aggregate, the functions it is made of. `settings`: SET clauses, name to value.
+    """
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    language: str
+    arguments: tuple[int, ...]
+    argument_names: tuple[str, ...]
+    argument_modes: str
+    signature: str
+    returns: int
+    returns_set: bool
+    volatility: str
+    body: str
+    atomic: bool = False
+    security_definer: bool = False
+    settings: tuple[tuple[str, str], ...] = ()
+    extension: str | None = None
+    defaults: int = 0
+    variadic: bool = False
+    parts: tuple[int, ...] = ()
+    reads: frozenset[tuple[int, int]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A user's or an extension's operator. `left` is 0 for a prefix operator."""
+
+    oid: int
+    schema: str
+    name: str
+    left: int
+    right: int
+    function: int
+    extension: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """A cast by a function of a user's or an extension's. context: e explicit, a assignment, i implicit."""
+
+    source: int
+    target: int
+    function: int
+    context: str
+    extension: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """kind: typtype (b base, c composite, d domain, e enum, m multirange, p pseudo, r range). `base`: a domain's
+    base type or an array's element type, 0: none. `checks`: a domain's CHECK expressions. `relation`: the oid of
+    the relation whose rows it describes, 0: none."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    base: int = 0
+    checks: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    relation: int = 0
+    extension: str | None = None
+    array: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A database role. `member_of`: every role it is a member of, directly or not, by name. `settings`: what ALTER
+    ROLE SET / ALTER DATABASE SET gives its sessions in this database (lower-case name to value)."""
+
+    name: str
+    superuser: bool = False
+    replication: bool = False
+    bypass_rls: bool = False
+    can_login: bool = True
+    member_of: frozenset[str] = frozenset()
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """One database as it was at one moment. `version` is server_version_num (150018)."""
+
+    database: str
+    version: int
+    encoding: str
+    relations: Mapping[int, Relation]
+    functions: Mapping[int, Function]
+    operators: tuple[Operator, ...] = ()
+    casts: tuple[Cast, ...] = ()
+    types: Mapping[int, Type] = field(default_factory=dict)
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    schemas: frozenset[str] = frozenset()
+    builtin_functions: frozenset[str] = frozenset()
+    """Names of all functions in pg_catalog; their safety is judged by the reviewed list, not by facts."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", {r.qualified: r for r in self.relations.values() if r.kind != "c"})
+        by_name: dict[str, list[Function]] = {}
+        for f in self.functions.values():
+            by_name.setdefault(f.name, []).append(f)
+        object.__setattr__(self, "_functions", {k: tuple(v) for k, v in by_name.items()})
+
+    _by_name: Mapping[RelationName, Relation] = field(init=False, repr=False, compare=False)
+    _functions: Mapping[str, tuple[Function, ...]] = field(init=False, repr=False, compare=False)
+
+    def relation(self, name: RelationName) -> Relation | None:
+        """The relation of that qualified name, or None."""
+        return self._by_name.get(name)
+
+    def functions_named(self, name: str) -> tuple[Function, ...]:
+        """All functions of that name that are not PostgreSQL's own, in any schema."""
+        return self._functions.get(name, ())
+
+    def groups_of(self, login: str) -> frozenset[str]:
+        """The roles that a login is a member of, directly or not; itself left out."""
+        role = self.roles.get(login)
+        return role.member_of if role else frozenset()

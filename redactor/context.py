@@ -1,0 +1,163 @@
+"""What of a session changes a statement's meaning: its search_path, its encoding, what it made itself.
+
+A `Context` is a value. `after(transition)` gives the next; the wire session applies a statement's transitions when
+the server says that the statement took effect, and `ended()` when it says that a transaction is over. Settings and
+objects follow PostgreSQL's rules: SET is undone by ROLLBACK, SET LOCAL by either end, prepared statements by none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import assert_never
+
+from redactor.model import (
+    Begin,
+    Deallocate,
+    Drop,
+    DropTemps,
+    Finish,
+    Make,
+    Own,
+    Prepare,
+    Release,
+    ResetAll,
+    RollbackTo,
+    Savepoint,
+    SchemaChanged,
+    SetEncoding,
+    SetPath,
+    Transition,
+)
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The part that transactions undo. `path` and `encoding` are what is in force now."""
+
+    path: tuple[str, ...]
+    encoding: str
+    owns: frozenset[Own] = frozenset()
+    dropped: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """A transaction or savepoint: what to go back to. `kept` is what a commit keeps (SET, but not SET LOCAL)."""
+
+    name: str
+    before: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`path`: search_path as set, unresolved (`"$user"` stands as `$user`). `key()` is what a cached decision hangs on."""
+
+    login: str
+    initial: Settings
+    now: Settings
+    kept: Settings
+    settled: Settings
+    levels: tuple[_Level, ...] = ()
+    prepared: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+
+    @staticmethod
+    def start(login: str, path: tuple[str, ...] = ("$user", "public"), encoding: str = "UTF8") -> Context:
+        """The context of a session that has just logged in."""
+        s = Settings(path, encoding)
+        return Context(login, s, s, s, s)
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        return self.now.path
+
+    @property
+    def encoding(self) -> str:
+        return self.now.encoding
+
+    @property
+    def in_transaction(self) -> bool:
+        return bool(self.levels)
+
+    def key(self) -> tuple[str, Settings]:
+        """Two contexts with the same key give every statement the same meaning (EXECUTE of a prepared one aside)."""
+        return self.login, self.now
+
+    def own(self, schema: str, name: str) -> Own | None:
+        """What the session made itself under that name, newest kind first, or None."""
+        return next((o for o in self.now.owns if o.schema == schema and o.name == name), None)
+
+    def ended(self, in_transaction: bool) -> Context:
+        """Aligned with ReadyForQuery: outside a transaction block, what was implicit has been committed."""
+        if in_transaction:
+            return self
+        return replace(self, levels=(), now=self.kept, settled=self.kept)
+
+    def failed(self) -> Context:
+        """After an ErrorResponse: outside a transaction block all since the last ReadyForQuery is undone."""
+        return self if self.levels else replace(self, now=self.settled, kept=self.settled)
+
+    def _put(self, local: bool, **changes: object) -> Context:
+        now = replace(self.now, **changes)  # type: ignore[arg-type]
+        if local:
+            return replace(self, now=now)
+        return replace(self, now=now, kept=replace(self.kept, **changes))  # type: ignore[arg-type]
+
+    def after(self, transition: Transition) -> Context:
+        """The context once the statement that carries the transition has taken effect."""
+        match transition:
+            case SetPath(path, local):
+                return self._put(local, path=self.initial.path if path is None else path)
+            case SetEncoding(encoding, local):
+                return self._put(local, encoding=self.initial.encoding if encoding is None else encoding)
+            case ResetAll():
+                return self._put(False, path=self.initial.path, encoding=self.initial.encoding)
+            case Begin():
+                return self if self.levels else replace(self, levels=(_Level("", self.settled),))
+            case Finish(commit, chain):
+                back = self.levels[0].before if self.levels else self.settled
+                s = self.kept if commit else back
+                return replace(self, now=s, kept=s, settled=s, levels=(_Level("", s),) if chain and self.levels else ())
+            case Savepoint(name):
+                return replace(self, levels=(*self.levels, _Level(name, self.kept), _Level(name, self.now)))
+            case Release(name):
+                at = self._find(name)
+                return self if at is None else replace(self, levels=self.levels[:at])
+            case RollbackTo(name):
+                at = self._find(name)
+                if at is None:
+                    return self
+                kept, now = self.levels[at].before, self.levels[at + 1].before
+                return replace(self, kept=kept, now=now, levels=self.levels[: at + 2])
+            case Make(own):
+                gone = self.now.dropped - {(own.schema, own.name)}
+                return self._put(False, owns=self.now.owns | {own}, dropped=gone)
+            case Drop(schema, name):
+                left = frozenset(
+                    o for o in self.now.owns if not (o.name == name and (schema is None or o.schema == schema))
+                )
+                dropped = self.now.dropped | ({(schema, name)} if schema is not None else set())
+                return self._put(False, owns=left, dropped=dropped)
+            case DropTemps():
+                return self._put(False, owns=frozenset(o for o in self.now.owns if not o.temporary))
+            case Prepare(name, text):
+                return replace(self, prepared=MappingProxyType({**self.prepared, name: text}))
+            case Deallocate(None):
+                return replace(self, prepared=_NOTHING)
+            case Deallocate(name):
+                left_over = {k: v for k, v in self.prepared.items() if k != name}
+                return replace(self, prepared=MappingProxyType(left_over))
+            case SchemaChanged():
+                return self
+            case _:
+                assert_never(transition)
+
+    def _find(self, name: str) -> int | None:
+        # each savepoint is two levels, (kept, now); the newest of a name wins
+        for i in range(len(self.levels) - 2, 0, -2):
+            if self.levels[i].name == name:
+                return i
+        return None

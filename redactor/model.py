@@ -1,0 +1,380 @@
+"""The vocabulary: what a requester asks, what a statement touches, what was decided, what is remembered.
+
+Knows nothing but the standard library. Everything here is immutable: a value made once is safe to share between
+sessions, caches and logs. The sum types (`Decision`, `Effect`, `Transition`) are closed: match them exhaustively
+and end with `assert_never`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple, TypeAlias
+
+
+class RelationName(NamedTuple):
+    """A relation, qualified: `public.residents`."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+class ColumnName(NamedTuple):
+    """A column, qualified: `public.residents.alien_number`."""
+
+    schema: str
+    relation: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.relation}.{self.name}"
+
+    @property
+    def of(self) -> RelationName:
+        """The relation that has the column."""
+        return RelationName(self.schema, self.relation)
+
+
+class Use(Enum):
+    """How a statement uses a column. All but OUTPUT and WHOLE_ROW shape which rows come back, or how many."""
+
+    OUTPUT = "output"
+    WHOLE_ROW = "whole row"
+    PREDICATE = "predicate"
+    JOIN = "join"
+    ORDER = "order"
+    GROUP = "group"
+    DISTINCT = "distinct"
+    SET_OPERATION = "set operation"
+    LIMIT = "limit"
+    WRITE = "write"
+
+    @property
+    def shapes_rows(self) -> bool:
+        """Whether this use lets the column decide which rows there are, and in what order."""
+        return self not in (Use.OUTPUT, Use.WHOLE_ROW)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ColumnUse:
+    """A column and one way in which a statement uses it."""
+
+    column: ColumnName
+    use: Use = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """Who asks. Only `login` and `groups`, which the database itself vouches for, ever decide an approval."""
+
+    login: str
+    database: str
+    groups: frozenset[str] = frozenset()
+    address: str = ""
+    application: str = ""
+    authentication: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What a statement touches. `kinds` are libpg_query node names (`SelectStmt`), in the order of the text."""
+
+    kinds: tuple[str, ...] = ()
+    relations: tuple[RelationName, ...] = ()
+    columns: tuple[ColumnUse, ...] = ()
+    functions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleHit:
+    """A rule that took part in a decision. `because` is its reason as the policy gives it."""
+
+    rule: str
+    because: str
+    columns: tuple[ColumnName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a client is told, field for field (PostgreSQL docs, 54.8 Error and Notice Message Fields).
+
+    `position` counts characters of the client's text from 1; 0 is none.
+    """
+
+    sqlstate: str
+    message: str
+    detail: str = ""
+    hint: str = ""
+    position: int = 0
+
+
+# ------------------------------------------------------------------ what a statement does to its session
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A relation, type or function that a session made itself and that the catalog cannot know yet.
+
+    `columns` are its names in order where they are known. `temporary` ones live in pg_temp.
+    """
+
+    schema: str
+    name: str
+    kind: str
+    columns: tuple[str, ...] | None = None
+    temporary: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SetPath:
+    """search_path becomes `path`; None: back to the session's default. `local` ends with the transaction."""
+
+    path: tuple[str, ...] | None
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetEncoding:
+    """client_encoding becomes `encoding` (PostgreSQL's name); None: back to the start-up value."""
+
+    encoding: str | None
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResetAll:
+    """RESET ALL, and the settings' part of DISCARD ALL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """BEGIN, START TRANSACTION."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """COMMIT, END, ROLLBACK, PREPARE TRANSACTION; `chain`: AND CHAIN begins the next at once."""
+
+    commit: bool
+    chain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Savepoint:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackTo:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Make:
+    """The session made something of its own."""
+
+    own: Own
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The session dropped something that may have been its own. `schema` None: as search_path finds it."""
+
+    schema: str | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropTemps:
+    """DISCARD TEMP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """PREPARE name AS text. `text` is what the client wrote after AS."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deallocate:
+    """DEALLOCATE name; None: all."""
+
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaChanged:
+    """Something that other sessions can see was created, altered or dropped: the snapshot must be made anew."""
+
+
+Transition: TypeAlias = (
+    SetPath
+    | SetEncoding
+    | ResetAll
+    | Begin
+    | Finish
+    | Savepoint
+    | Release
+    | RollbackTo
+    | Make
+    | Drop
+    | DropTemps
+    | Prepare
+    | Deallocate
+    | SchemaChanged
+)
+
+
+# ------------------------------------------------------------------ what was decided
+
+MARK = "redactor: refused, decision "
+"""What a refused statement is replaced by asks for a column of this name and the decision's id: there is none."""
+
+_ID = "\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """Goes through as it is. `recorded`: the policy asks that it be logged. `transitions`: one tuple a statement."""
+
+    footprint: Footprint
+    transitions: tuple[tuple[Transition, ...], ...] = ()
+    rules: tuple[RuleHit, ...] = ()
+    shape: str = ""
+    recorded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Redact:
+    """Goes through as `text`."""
+
+    text: str
+    footprint: Footprint
+    rules: tuple[RuleHit, ...]
+    transitions: tuple[tuple[Transition, ...], ...] = ()
+    shape: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Goes through as a statement that must fail (`text_for`), whose error then becomes `problem`.
+
+    Of a text with several statements only the refused one is replaced, so that those before it take effect and are
+    rolled back exactly as a failing statement would have had it.
+    """
+
+    text: str
+    problem: Problem
+    footprint: Footprint = Footprint()
+    rules: tuple[RuleHit, ...] = ()
+    transitions: tuple[tuple[Transition, ...], ...] = ()
+    shape: str = ""
+
+    def text_for(self, decision: str) -> str:
+        """The text to send, marked with the decision's id (at most 32 ASCII letters, digits and hyphens)."""
+        return self.text.replace(_ID, decision)
+
+    @staticmethod
+    def failing() -> str:
+        """A statement that any PostgreSQL refuses in parse analysis, after BEGIN and in a read-only transaction."""
+        return f'SELECT "{MARK}{_ID}"'
+
+
+Decision: TypeAlias = Allow | Redact | Refuse
+
+
+class Verdict(Enum):
+    """A decision's name in the log."""
+
+    ALLOWED = "allowed"
+    REDACTED = "redacted"
+    REFUSED = "refused"
+
+
+def verdict_of(decision: Decision) -> Verdict:
+    """The name under which the log keeps a decision."""
+    match decision:
+        case Allow():
+            return Verdict.ALLOWED
+        case Redact():
+            return Verdict.REDACTED
+        case Refuse():
+            return Verdict.REFUSED
+
+
+# ------------------------------------------------------------------ what is remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the log is asked to remember of a decision, before it is numbered and sealed.
+
+    `shape` has no literals; `text` has them all and leaves the proxy only encrypted and as a keyed digest.
+    `at` is seconds since the epoch, UTC. `outcome` is what is known when the entry is written (`sent`, `refused`,
+    `tripwire`).
+    """
+
+    at: float
+    decision: str
+    verdict: Verdict
+    requester: Requester
+    rules: tuple[RuleHit, ...]
+    columns: tuple[ColumnUse, ...]
+    shape: str
+    text: str
+    snapshot: str
+    outcome: str
+    problem: Problem | None = None
+
+
+# ------------------------------------------------------------------ what a session wants done
+
+
+@dataclass(frozen=True, slots=True)
+class ToServer:
+    data: bytes | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class ToClient:
+    data: bytes | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class StartTLS:
+    """Answer the client's SSLRequest with S and begin TLS as its server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Make the entry durable; nothing that follows in the list may be performed before it is."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """Publish a new snapshot before anything more of this session is decided (its own DDL has just passed)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """End both connections. `reason` is for the operator's log and holds no data."""
+
+    reason: str
+
+
+Effect: TypeAlias = ToServer | ToClient | StartTLS | Record | Refresh | Close
+
+Settings: TypeAlias = Mapping[str, str]
