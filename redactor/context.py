@@ -31,7 +31,7 @@ from redactor.model import (
     Transition,
 )
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NOTHING: Mapping[str, Prepare] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class _Level:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`path`: search_path as set, unresolved (`"$user"` stands as `$user`). `key()` is what a cached decision hangs on."""
+    """`path`: search_path as set, unresolved (`"$user"` stands as `$user`). `key()` is what a decision hangs on."""
 
     login: str
     initial: Settings
@@ -62,7 +62,7 @@ class Context:
     kept: Settings
     settled: Settings
     levels: tuple[_Level, ...] = ()
-    prepared: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    prepared: Mapping[str, Prepare] = field(default_factory=lambda: _NOTHING)
 
     @staticmethod
     def start(login: str, path: tuple[str, ...] = ("$user", "public"), encoding: str = "UTF8") -> Context:
@@ -143,8 +143,8 @@ class Context:
                 return self._put(False, owns=left, dropped=dropped)
             case DropTemps():
                 return self._put(False, owns=frozenset(o for o in self.now.owns if not o.temporary))
-            case Prepare(name, text):
-                return replace(self, prepared=MappingProxyType({**self.prepared, name: text}))
+            case Prepare(name):
+                return replace(self, prepared=MappingProxyType({**self.prepared, name: transition}))
             case Deallocate(None):
                 return replace(self, prepared=_NOTHING)
             case Deallocate(name):

@@ -22,7 +22,7 @@ class RedactorError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong in a file: where (line and column count from 1; 0: the file as a whole), what, what would be right."""
+    """One thing wrong in a file: where (line, column from 1; 0: the whole file), what, and what would be right."""
 
     file: str
     line: int

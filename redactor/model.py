@@ -1,6 +1,6 @@
 """The vocabulary: what a requester asks, what a statement touches, what was decided, what is remembered.
 
-Knows nothing but the standard library. Everything here is immutable: a value made once is safe to share between
+Knows nothing but the standard library (`Context` is named in a type only). Everything here is immutable: a value made once is safe to share between
 sessions, caches and logs. The sum types (`Decision`, `Effect`, `Transition`) are closed: match them exhaustively
 and end with `assert_never`.
 """
@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from redactor.context import Context
 
 
 class RelationName(NamedTuple):
@@ -200,10 +203,11 @@ class DropTemps:
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """PREPARE name AS text. `text` is what the client wrote after AS."""
+    """A statement prepared by PREPARE or by a Parse message: what the client wrote, and what was sent for it."""
 
     name: str
     text: str
+    sent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,4 +381,34 @@ class Close:
 
 Effect: TypeAlias = ToServer | ToClient | StartTLS | Record | Refresh | Close
 
-Settings: TypeAlias = Mapping[str, str]
+
+# ------------------------------------------------------------------ the one question
+
+
+class Judge(Protocol):
+    """What a session asks of a published snapshot. Immutable; every method is a pure function of its arguments."""
+
+    @property
+    def snapshot(self) -> str:
+        """The snapshot's digest, as entries name it."""
+        ...
+
+    def begin(self, requester: Requester, parameters: Mapping[str, str], search_path: str | None) -> Context | Problem:
+        """The context in which a session starts, or why it may not.
+
+        `parameters`: the start-up message's, `options` included. `search_path`: what the server says it is once logged
+        in; None while that is not known yet.
+        """
+        ...
+
+    def decide(self, requester: Requester, context: Context, text: str) -> Decision:
+        """What is to become of a text, of one statement or several, in that context."""
+        ...
+
+    def exempt(self, requester: Requester) -> bool:
+        """Whether nothing in this database is hidden from the requester."""
+        ...
+
+    def forbidden(self, requester: Requester) -> frozenset[tuple[int, int]]:
+        """The (relation oid, attnum; 0: whole row) that no RowDescription to the requester may name."""
+        ...
