@@ -1,6 +1,7 @@
 """The vocabulary: what a requester asks, what a statement touches, what was decided, what is remembered.
 
-Knows nothing but the standard library (`Context` is named in a type only). Everything here is immutable: a value made once is safe to share between
+Knows nothing but the standard library (`Context` is named in a type only). Everything
+ here is immutable: a value made once is safe to share between
 sessions, caches and logs. The sum types (`Decision`, `Effect`, `Transition`) are closed: match them exhaustively
 and end with `assert_never`.
 """
