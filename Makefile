@@ -1,0 +1,59 @@
+# Everything runs in .venv, which is made from the lock files and re-made when they change.
+# Needs: make, and Python 3.11 or newer with venv. `make PYTHON=python3.12 ...` picks another one.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.stamp-ready
+WORKERS ?= 2
+UV ?= $(shell command -v uv || echo $(BIN)/uv)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint bench campaign lock clean
+
+help:
+	@echo "make demo       a sample city behind redactor, with a tour in the terminal (ONCE=1: ends after the tour)"
+	@echo "make test       linters and all tests but the slow ones"
+	@echo "make check      linters and the tests that need no database (what pre-commit runs)"
+	@echo "make bench      measurements"
+	@echo "make campaign   the slow tests"
+	@echo "make lock       resolve the dependencies anew (needs uv)"
+
+# The hashes in the lock are checked for all that is downloaded; redactor itself is then linked in without a download.
+$(READY): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "redactor needs Python 3.11 or newer; set PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked dependencies into $(VENV) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/redactor demo $(if $(ONCE),--once)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+
+check: lint
+	$(BIN)/python -m pytest -q -m "not slow" $(wildcard $(addprefix tests/,test_house.py model sql policy config audit wire tagging engine))
+
+campaign: $(READY)
+	$(BIN)/python -m pytest -m slow
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+lock:
+	$(UV) pip compile pyproject.toml -q --universal --generate-hashes --python-version 3.11 --no-annotate \
+	  --custom-compile-command "make lock" -o requirements.lock
+	$(UV) pip compile pyproject.toml -q --extra dev --universal --generate-hashes --python-version 3.11 --no-annotate \
+	  --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,94 @@
+"""The command line's frame: which commands there are, and how a failure looks to a person.
+
+Knows the commands by name and imports only the one that is asked for, so that `redactor explain` does not pay for the
+console's imports. Must not hold any command's own logic. Invariant: every foreseen failure leaves as one clear message
+on stderr and exit code 1; only a bug leaves as a traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import typer
+
+from redactor import __version__
+from redactor.errors import ConfigurationError, RedactorError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("redactor.cli.demo", "demo"),
+    "serve": ("redactor.cli.serve", "serve"),
+    "scan": ("redactor.cli.scan", "scan"),
+    "check": ("redactor.cli.check", "check"),
+    "explain": ("redactor.cli.explain", "explain"),
+    "policy": ("redactor.cli.policy", "app"),
+    "audit": ("redactor.cli.audit", "app"),
+    "harden": ("redactor.cli.harden", "harden"),
+    "doctor": ("redactor.cli.doctor", "doctor"),
+}
+"""Command -> (module, attribute): a function becomes a command, a typer app a group of commands."""
+
+
+def available() -> list[str]:
+    """The commands whose module is part of this installation, in the order in which help lists them."""
+    return [name for name, (module, _) in COMMANDS.items() if find_spec(module) is not None]
+
+
+def build(only: str | None = None) -> typer.Typer:
+    """The typer app with all commands, or with just the one named."""
+    app = typer.Typer(
+        name="redactor",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        help="A PostgreSQL proxy that keeps citizenship and immigration status out of unapproved hands.",
+    )
+    app.callback()(_top)
+    for name in available():
+        if only is None or name == only:
+            module, attribute = COMMANDS[name]
+            _register(app, name, getattr(import_module(module), attribute))
+    return app
+
+
+def _register(app: typer.Typer, name: str, what: typer.Typer | Callable[..., Any]) -> None:
+    if isinstance(what, typer.Typer):
+        app.add_typer(what, name=name)
+    else:
+        app.command(name)(what)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"redactor {__version__}")
+        raise typer.Exit
+
+
+def _top(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """The `redactor` command."""
+    first = sys.argv[1] if len(sys.argv) > 1 else None
+    only = first if first in available() else None
+    try:
+        build(only)(prog_name="redactor")
+    except ConfigurationError as e:
+        for fault in e.faults:
+            print(fault, file=sys.stderr)
+        sys.exit(1)
+    except RedactorError as e:
+        print(f"redactor: {e.public}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of our output has left (`redactor audit list | head`); Python would complain again while closing.
+        sys.stderr.close()
+        sys.exit(141)
+    except KeyboardInterrupt:
+        sys.exit(130)
