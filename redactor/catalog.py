@@ -97,10 +97,21 @@ class RewriteRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Statistics:
+    """An extended statistics object (CREATE STATISTICS). `columns`: the plain ones; `definition` has its expressions."""
+
+    name: str
+    columns: tuple[str, ...]
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """kind: pg_class.relkind (r table, p partitioned, v view, m materialized view, f foreign, S sequence,
-    c composite type). `reads` are the (relation oid, attnum; 0: whole) that pg_depend says its view query, its rules
-    and its row policies refer to."""
+    c composite type). `reads` are the (relation oid, attnum; 0: no particular column) that pg_depend says its view
+    query, its rules and its row policies refer to. PostgreSQL leaves (relation, 0) out where any column of the same
+    relation is named, so `SELECT r.a, r FROM r` shows as `a` alone: `reads` finds every relation, but only the
+    definition shows a whole row."""
 
     oid: int
     schema: str
@@ -125,6 +136,8 @@ class Relation:
     security_invoker: bool = False
     security_barrier: bool = False
     reads: frozenset[tuple[int, int]] = frozenset()
+    extension: str | None = None
+    statistics: tuple[Statistics, ...] = ()
 
     @property
     def qualified(self) -> RelationName:
@@ -164,6 +177,10 @@ class Function:
     variadic: bool = False
     parts: tuple[int, ...] = ()
     reads: frozenset[tuple[int, int]] = frozenset()
+    all_arguments: tuple[int, ...] = ()
+    """Type oids of all arguments, OUT and TABLE ones too, in the order of names and modes."""
+    default_expressions: str | None = None
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +210,10 @@ class Cast:
 @dataclass(frozen=True, slots=True)
 class Type:
     """kind: typtype (b base, c composite, d domain, e enum, m multirange, p pseudo, r range). `base`: a domain's
-    base type or an array's element type, 0: none. `checks`: a domain's CHECK expressions. `relation`: the oid of
-    the relation whose rows it describes, 0: none."""
+    base type, an array's element type, a range's subtype, a multirange's range; 0: none. `checks`: a domain's CHECK
+    expressions, `default` its DEFAULT. `relation`: the oid of the relation whose rows it describes, 0: none.
+    `functions`: those that are not PostgreSQL's own among its input, output, receive, send, typmod, canonical and
+    subtype-difference functions."""
 
     oid: int
     schema: str
@@ -206,6 +225,8 @@ class Type:
     relation: int = 0
     extension: str | None = None
     array: bool = False
+    default: str | None = None
+    functions: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +259,10 @@ class Catalog:
     schemas: frozenset[str] = frozenset()
     builtin_functions: frozenset[str] = frozenset()
     """Names of all functions in pg_catalog; their safety is judged by the reviewed list, not by facts."""
+    builtin_names: Mapping[int, str] = field(default_factory=dict)
+    """PostgreSQL's own functions by oid: what a user's operator, cast or aggregate over one of them is made of."""
+    extensions: Mapping[str, str] = field(default_factory=dict)
+    """Installed extensions, name to version."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_name", {r.qualified: r for r in self.relations.values() if r.kind != "c"})
