@@ -1,0 +1,216 @@
+"""PostgreSQL's own grammar (libpg_query 18), with bounds around it.
+
+Knows how to turn text into parse trees, tokens and shapes. Must not know what any of it means. Invariant: no text
+reaches the C library that could overrun its stack, and what cannot be read becomes an exception, never a partial tree.
+
+Trees are plain dicts and lists as libpg_query's JSON gives them: a node is `{"SelectStmt": {...}}`, zero and false
+fields are absent, `location` is a byte offset into the UTF-8 text.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import re
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+from postgast.native import lib
+from postgast.pg_query_pb2 import ScanResult
+
+from redactor.errors import RedactorError, TooMuch
+
+Node = dict[str, Any]
+
+STATEMENT_BYTES = 4 * 1024 * 1024
+"""Longest text that is read. The parser holds the event loop while it works."""
+
+_INLINE_BYTES = 16 * 1024
+"""Up to here no text can be nested deeply enough to overrun an 8 MiB stack (measured: 40,000 levels fit)."""
+
+_STACK_BASE = 64 * 1024 * 1024
+_STACK_PER_BYTE = 192
+_DEPTH = 15_000
+
+_lock = threading.Lock()
+_T = TypeVar("_T")
+
+
+class SyntaxProblem(RedactorError):
+    """What PostgreSQL's grammar says of a text that is not SQL. `position` counts characters from 1; 0: unknown."""
+
+    sqlstate = "42601"
+
+    def __init__(self, message: str, position: int) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a text. `node` has one key, its kind; `start` and `end` are byte offsets, blanks included."""
+
+    node: Node
+    start: int
+    end: int
+
+    @property
+    def kind(self) -> str:
+        """The libpg_query node name, such as SelectStmt."""
+        return next(iter(self.node), "Empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token; `start` and `end` are byte offsets. `kind` is the grammar's name for it, such as IDENT or ASCII_40."""
+
+    kind: int
+    start: int
+    end: int
+
+
+def parse(source: bytes) -> tuple[Statement, ...]:
+    """The statements of a text in UTF-8. An empty text, or one of comments only, has none.
+
+    Raises SyntaxProblem (42601) for what the grammar rejects and TooMuch (54001, 54000) for what is beyond the bounds.
+    """
+    if len(source) > STATEMENT_BYTES:
+        raise TooMuch(f"statement of {len(source)} bytes is longer than the {STATEMENT_BYTES} that can be checked")
+    if len(source) <= _INLINE_BYTES:
+        return _parse(source)
+    return _roomy(source, _parse)
+
+
+def _parse(source: bytes) -> tuple[Statement, ...]:
+    result = lib.pg_query_parse(source)
+    try:
+        if result.error:
+            error = result.error.contents
+            raise SyntaxProblem(error.message.decode("utf-8", "replace"), error.cursorpos)
+        data = result.parse_tree
+    finally:
+        lib.pg_query_free_parse_result(result)
+    try:
+        tree = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        tree = _decode_deep(data)
+    statements = tree.get("stmts", ())
+    out = []
+    for s in statements:
+        start = s.get("stmt_location", 0)
+        length = s.get("stmt_len", 0)
+        out.append(Statement(s["stmt"], start, start + length if length else len(source)))
+    return tuple(out)
+
+
+def _decode_deep(data: bytes) -> Any:
+    """orjson stops at 1,024 levels, which is a chain of 400 operators; the standard library's decoder goes on."""
+    if threading.current_thread() is threading.main_thread() or threading.stack_size() == 0:
+        return _roomy(data, _decode_deep_here)
+    return _decode_deep_here(data)
+
+
+def _decode_deep_here(data: bytes) -> Any:
+    before = sys.getrecursionlimit()
+    try:
+        sys.setrecursionlimit(_DEPTH)
+        return json.loads(data)
+    except RecursionError:
+        raise TooMuch("statement is nested too deeply to be checked") from None
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _roomy(argument: bytes, work: Callable[[bytes], _T]) -> _T:
+    """Runs work in a thread whose stack cannot be overrun by an argument of that length."""
+    done: list[_T] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            done.append(work(argument))
+        except BaseException as e:
+            failed.append(e)
+
+    with _lock:
+        before = threading.stack_size((_STACK_BASE + _STACK_PER_BYTE * len(argument) + 0xFFFF) & ~0xFFFF)
+        try:
+            thread = threading.Thread(target=run, name="redactor-parse")
+            thread.start()
+        finally:
+            threading.stack_size(before)
+    thread.join()
+    if failed:
+        raise failed[0]
+    return done[0]
+
+
+def scan(source: bytes) -> tuple[Token, ...]:
+    """The tokens of a text that has been parsed, comments included."""
+    result = lib.pg_query_scan(source)
+    try:
+        if result.error:
+            error = result.error.contents
+            raise SyntaxProblem(error.message.decode("utf-8", "replace"), error.cursorpos)
+        buffer = ctypes.string_at(result.pbuf.data, result.pbuf.len)
+    finally:
+        lib.pg_query_free_scan_result(result)
+    return tuple(Token(t.token, t.start, t.end) for t in ScanResult.FromString(buffer).tokens)
+
+
+def shape(source: bytes) -> str:
+    """The text with its literals replaced by $1, $2 ...; a text that cannot be read has no shape but its length."""
+    if len(source) > _INLINE_BYTES:
+        return f"<{len(source)} bytes>"
+    result = lib.pg_query_normalize(source)
+    try:
+        if result.error:
+            return f"<{len(source)} bytes, not read>"
+        text: str = result.normalized_query.decode("utf-8", "replace")
+    finally:
+        lib.pg_query_free_normalize_result(result)
+    return _hide_leftovers(text)
+
+
+# normalize leaves literals alone where the grammar wants a constant (SET, utility options, typmods in some places), and
+# comments; a shape may hold neither
+_LEFTOVER = re.compile(
+    r"""(?P<comment>--[^\n]*|/\*.*?\*/)
+      | (?P<dollar>\$(?P<tag>[A-Za-z_\x80-\U0010ffff]?[A-Za-z0-9_\x80-\U0010ffff]*)\$.*?\$(?P=tag)\$)
+      | (?P<string>(?:[eExXbBnN]|[uU]&)?'(?:[^'\\]|''|\\.)*')
+      | (?P<quoted>"(?:[^"]|"")*")
+      | (?P<parameter>\$\d+)
+      | (?P<word>[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*)
+      | (?P<number>\d[\w.]*)""",
+    re.X | re.S,
+)
+
+
+def _hide_leftovers(text: str) -> str:
+    def put(match: re.Match[str]) -> str:
+        match match.lastgroup:
+            case "comment":
+                return " "
+            case "number" | "string" | "dollar" | "tag":
+                return "?"
+            case _:
+                return match.group()
+
+    return re.sub(r"\s+", " ", _LEFTOVER.sub(put, text)).strip()
+
+
+def plpgsql(source: bytes) -> list[Node]:
+    """The statements of a PL/pgSQL function, given as CREATE FUNCTION text."""
+    result = lib.pg_query_parse_plpgsql(source)
+    try:
+        if result.error:
+            error = result.error.contents
+            raise SyntaxProblem(error.message.decode("utf-8", "replace"), error.cursorpos)
+        tree: list[Node] = orjson.loads(result.plpgsql_funcs)
+    finally:
+        lib.pg_query_free_plpgsql_parse_result(result)
+    return tree
