@@ -98,7 +98,7 @@ class RewriteRule:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """An extended statistics object (CREATE STATISTICS). `columns`: the plain ones; `definition` has its expressions."""
+    """An extended statistics object (CREATE STATISTICS). `columns`: the plain ones; `definition`: the expressions too."""
 
     name: str
     columns: tuple[str, ...]
