@@ -54,6 +54,7 @@ class Use(Enum):
     GROUP = "group"
     DISTINCT = "distinct"
     SET_OPERATION = "set operation"
+    AGGREGATE = "aggregate"
     LIMIT = "limit"
     WRITE = "write"
 

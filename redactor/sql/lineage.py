@@ -1,0 +1,658 @@
+"""Which columns decide what a query gives: lineage through scopes, subqueries, CTEs and set operations.
+
+Knows PostgreSQL's scoping rules and, by a callback, what relations have which columns. It serves people: errors that
+name the column, the log's list of columns, refusing what shapes rows; and it tells what a view derives from. Security
+does not rest on it (hiding at the source does), so where a name cannot be resolved it errs towards more columns.
+
+A taint is the set of (relation, column) that a value derives from. A query's outputs are (name, taint) in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from redactor.model import ColumnName, ColumnUse, Use
+from redactor.sql.grammar import Node
+
+Taint = frozenset[ColumnName]
+CLEAN: Taint = frozenset()
+Output = tuple[str, Taint]
+
+# Aggregates that compute something which hidden values would make silently wrong. Those that hand values on as they
+# are (array_agg, json_agg, string_agg ...) give hidden ones like any other output
+_COMPUTING = frozenset(
+    {
+        *("any_value", "avg", "bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "corr", "count", "covar_pop"),
+        *("covar_samp", "every", "max", "min", "mode", "percentile_cont", "percentile_disc", "range_intersect_agg"),
+        *("regr_count", "regr_avgx", "regr_avgy", "regr_slope", "regr_r2", "stddev", "stddev_pop", "stddev_samp"),
+        *("sum", "var_pop", "var_samp", "variance", "rank", "dense_rank", "percent_rank", "cume_dist"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What FROM gives a name to. `columns` None: unknown, any name may be one, with the taint `rest`."""
+
+    alias: str
+    columns: tuple[Output, ...] | None
+    rest: Taint = CLEAN
+    schema: str | None = None
+
+    def taint_of(self, name: str) -> Taint | None:
+        """The taint of a column; None if there is none of that name."""
+        if self.columns is None:
+            return self.rest
+        found = [t for n, t in self.columns if n == name]
+        return frozenset().union(*found) if found else None
+
+    @property
+    def whole(self) -> Taint:
+        """The taint of the row as a value."""
+        if self.columns is None:
+            return self.rest
+        return frozenset().union(*(t for _, t in self.columns)) if self.columns else CLEAN
+
+
+Columns = Callable[[Node], tuple[Output, ...] | None]
+"""Given a RangeVar that is not a CTE: its columns with their taints, None where they are not known."""
+
+
+@dataclass(slots=True)
+class Scope:
+    """The names that an expression sees: its own query's sources, then the queries around it."""
+
+    sources: list[Source]
+    outer: Scope | None = None
+    aliases: list[Output] = field(default_factory=list)
+
+    def column(self, name: str) -> Taint:
+        """What a bare name stands for: a column, or a whole row."""
+        scope: Scope | None = self
+        while scope is not None:
+            found = [t for s in scope.sources if (t := s.taint_of(name)) is not None and s.columns is not None]
+            if found:
+                return frozenset().union(*found)
+            rows = [s for s in scope.sources if s.alias == name]
+            if rows:
+                return frozenset().union(*(s.whole for s in rows))
+            unsure = [s.rest for s in scope.sources if s.columns is None]
+            if unsure:
+                return frozenset().union(*unsure)
+            scope = scope.outer
+        return CLEAN
+
+    def source(self, alias: str) -> Source | None:
+        """The source of that alias, innermost first."""
+        scope: Scope | None = self
+        while scope is not None:
+            for s in scope.sources:
+                if s.alias == alias:
+                    return s
+            scope = scope.outer
+        return None
+
+    def is_row(self, fields: tuple[str, ...]) -> bool:
+        """Whether a bare name is a source's whole row."""
+        if len(fields) != 1:
+            return False
+        scope: Scope | None = self
+        while scope is not None:
+            if any(s.columns is not None and s.taint_of(fields[0]) is not None for s in scope.sources):
+                return False
+            if any(s.alias == fields[0] for s in scope.sources):
+                return True
+            scope = scope.outer
+        return False
+
+    def dotted(self, fields: tuple[str, ...], star: bool) -> Taint:
+        """What a dotted name stands for."""
+        if star:
+            if not fields:
+                return frozenset().union(*(s.whole for s in self.sources)) if self.sources else CLEAN
+            found = self.source(fields[-1])
+            return found.whole if found else CLEAN
+        if len(fields) == 1:
+            return self.column(fields[0])
+        found = self.source(fields[-2])
+        if found is not None:
+            taint = found.taint_of(fields[-1])
+            # not a column: functional notation hands the whole row to a function
+            return found.whole if taint is None else taint
+        # (composite column).field
+        return self.column(fields[0]) if len(fields) == 2 else CLEAN
+
+
+class Lineage:
+    """One statement's analysis. `uses` gathers how tainted columns shape rows; outputs are returned."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self.uses: dict[tuple[ColumnName, Use], None] = {}
+
+    def column_uses(self) -> tuple[ColumnUse, ...]:
+        """All uses, in the order in which they were met."""
+        return tuple(ColumnUse(c, u) for c, u in self.uses)
+
+    def use(self, taint: Taint, use: Use) -> None:
+        """Notes that every column of a taint is used so."""
+        for c in sorted(taint):
+            self.uses[(c, use)] = None
+
+    # -------------------------------------------------------------- queries
+
+    def query(self, node: Node, outer: Scope | None, ctes: dict[str, tuple[Output, ...]]) -> tuple[Output, ...]:
+        """The outputs of a SelectStmt, or of a data-modifying statement's RETURNING, given wrapped or bare."""
+        for kind in ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"):
+            if kind in node:
+                return self.modify(kind, node[kind], outer, ctes)
+        select = node.get("SelectStmt", node)
+        ctes = self.with_clause(select.get("withClause"), outer, ctes)
+        if "valuesLists" in select:
+            return self._values(select, outer, ctes)
+        if select.get("op", "SETOP_NONE") != "SETOP_NONE":
+            return self._set_operation(select, outer, ctes)
+        return self._select(select, outer, ctes)
+
+    def with_clause(
+        self, clause: Node | None, outer: Scope | None, ctes: dict[str, tuple[Output, ...]]
+    ) -> dict[str, tuple[Output, ...]]:
+        """The CTEs visible behind a WITH clause."""
+        if clause is None:
+            return ctes
+        ctes = dict(ctes)
+        for wrapped in clause["ctes"]:
+            cte = wrapped["CommonTableExpr"]
+            name = cte["ctename"]
+            names = [n["String"]["sval"] for n in cte.get("aliascolnames", ())]
+            inside = dict(ctes)
+            if clause.get("recursive"):
+                first = self._first_arm(cte["ctequery"])
+                inside[name] = _renamed(Lineage(self._columns).query(first, outer, inside), names)
+                inside[name] = _renamed(Lineage(self._columns).query(cte["ctequery"], outer, inside), names)
+            outputs = _renamed(self.query(cte["ctequery"], outer, inside), names)
+            for clause_name, extras in (("search_clause", ("search_seq_column",)), ("cycle_clause", _CYCLE)):
+                part = cte.get(clause_name)
+                if part:
+                    part = part.get("CTECycleClause", part.get("CTESearchClause", part))
+                    outputs += tuple((part[e], CLEAN) for e in extras if e in part)
+            ctes[name] = outputs
+        return ctes
+
+    @staticmethod
+    def _first_arm(node: Node) -> Node:
+        select = node.get("SelectStmt", node)
+        return select["larg"] if isinstance(select, dict) and "larg" in select else node
+
+    def _values(self, select: Node, outer: Scope | None, ctes: dict[str, tuple[Output, ...]]) -> tuple[Output, ...]:
+        scope = Scope([], outer)
+        rows = [[self.value(v, scope, ctes) for v in row["List"]["items"]] for row in select["valuesLists"]]
+        width = max((len(r) for r in rows), default=0)
+        outputs = tuple(
+            (f"column{i + 1}", frozenset().union(*(r[i] for r in rows if i < len(r)))) for i in range(width)
+        )
+        self._order(select, Scope([], outer, list(outputs)), outputs, ctes)
+        return outputs
+
+    def _set_operation(
+        self, select: Node, outer: Scope | None, ctes: dict[str, tuple[Output, ...]]
+    ) -> tuple[Output, ...]:
+        # a long chain of UNIONs leans to the left: go down it without recursion
+        arms: list[Node] = []
+        node = select
+        distinct = False
+        while node.get("op", "SETOP_NONE") != "SETOP_NONE" and "withClause" not in (node if node is not select else {}):
+            if node is not select and ("sortClause" in node or "limitCount" in node):
+                break
+            arms.append(node["rarg"])
+            distinct |= not (node["op"] == "SETOP_UNION" and node.get("all"))
+            node = node["larg"]
+        arms.append(node)
+        sides = [self.query(arm, outer, ctes) for arm in reversed(arms)]
+        first = sides[0]
+        outputs = tuple(
+            (name, frozenset().union(*(side[i][1] for side in sides if i < len(side))))
+            for i, (name, _) in enumerate(first)
+        )
+        if distinct:
+            for _, taint in outputs:
+                self.use(taint, Use.SET_OPERATION)
+        self._order(select, Scope([], outer, list(outputs)), outputs, ctes)
+        return outputs
+
+    def _select(self, select: Node, outer: Scope | None, ctes: dict[str, tuple[Output, ...]]) -> tuple[Output, ...]:
+        scope = Scope([], outer)
+        for item in select.get("fromClause", ()):
+            self.from_item(item, scope, ctes)
+        self.use(self.value(select.get("whereClause"), scope, ctes), Use.PREDICATE)
+        outputs = self.targets(select.get("targetList", ()), scope, ctes)
+        scope.aliases = list(outputs)
+        for g in select.get("groupClause", ()):
+            self._by(g, scope, outputs, ctes, Use.GROUP)
+        self.use(self.value(select.get("havingClause"), scope, ctes), Use.PREDICATE)
+        for w in select.get("windowClause", ()):
+            self._window(w["WindowDef"], scope, ctes)
+        if "distinctClause" in select:
+            on = [d for d in select["distinctClause"] if d]
+            for d in on:
+                self._by(d, scope, outputs, ctes, Use.DISTINCT)
+            if not on:
+                for _, taint in outputs:
+                    self.use(taint, Use.DISTINCT)
+        self._order(select, scope, outputs, ctes)
+        return outputs
+
+    def _order(
+        self, select: Node, scope: Scope, outputs: tuple[Output, ...], ctes: dict[str, tuple[Output, ...]]
+    ) -> None:
+        for s in select.get("sortClause", ()):
+            self._by(s["SortBy"]["node"], scope, outputs, ctes, Use.ORDER)
+        for part in ("limitCount", "limitOffset"):
+            self.use(self.value(select.get(part), scope, ctes), Use.LIMIT)
+
+    def _by(
+        self, node: Node, scope: Scope, outputs: tuple[Output, ...], ctes: dict[str, tuple[Output, ...]], use: Use
+    ) -> None:
+        """GROUP BY, ORDER BY, DISTINCT ON: a number or a name may be an output column."""
+        if "GroupingSet" in node:
+            for part in node["GroupingSet"].get("content", ()):
+                self._by(part, scope, outputs, ctes, use)
+            return
+        if "RowExpr" in node:
+            for part in node["RowExpr"].get("args", ()):
+                self._by(part, scope, outputs, ctes, use)
+            return
+        constant = node.get("A_Const", {})
+        if "ival" in constant:
+            at = constant["ival"].get("ival", 0) - 1
+            if 0 <= at < len(outputs):
+                self.use(outputs[at][1], use)
+            return
+        taint = self.value(node, scope, ctes)
+        fields = node.get("ColumnRef", {}).get("fields", ())
+        if len(fields) == 1 and "String" in fields[0]:
+            taint |= frozenset().union(*(t for n, t in outputs if n == fields[0]["String"]["sval"]))
+        self.use(taint, use)
+
+    def _window(self, window: Node, scope: Scope, ctes: dict[str, tuple[Output, ...]]) -> None:
+        for p in window.get("partitionClause", ()):
+            self.use(self.value(p, scope, ctes), Use.GROUP)
+        for s in window.get("orderClause", ()):
+            self.use(self.value(s["SortBy"]["node"], scope, ctes), Use.ORDER)
+        for part in ("startOffset", "endOffset"):
+            self.use(self.value(window.get(part), scope, ctes), Use.ORDER)
+
+    def targets(self, items: Iterable[Node], scope: Scope, ctes: dict[str, tuple[Output, ...]]) -> tuple[Output, ...]:
+        """The outputs of a target or RETURNING list, stars expanded."""
+        outputs: list[Output] = []
+        for item in items:
+            target = item["ResTarget"]
+            value = target["val"]
+            star = _star(value)
+            if star is not None:
+                for s in scope.sources if not star else filter(None, (scope.source(star[-1]),)):
+                    outputs += s.columns if s.columns is not None else (("?column?", s.rest),)
+                continue
+            outputs.append((target.get("name") or _label(value), self.value(value, scope, ctes)))
+        return tuple(outputs)
+
+    # -------------------------------------------------------------- FROM
+
+    def from_item(self, item: Node, scope: Scope, ctes: dict[str, tuple[Output, ...]]) -> list[Source]:
+        """Adds what a FROM item gives to the scope; returns the sources that it added."""
+        kind, node = next(iter(item.items()))
+        match kind:
+            case "RangeVar":
+                added = [self.relation(node, ctes)]
+            case "RangeTableSample":
+                for a in node.get("args", ()):
+                    self.use(self.value(a, scope, ctes), Use.LIMIT)
+                return self.from_item(node["relation"], scope, ctes)
+            case "RangeSubselect":
+                around = Scope(scope.sources, scope.outer) if node.get("lateral") else scope.outer
+                outputs = self.query(node["subquery"], around, ctes)
+                alias = node.get("alias", {})
+                added = [Source(alias.get("aliasname", ""), _renamed(outputs, _colnames(alias)))]
+            case "RangeFunction":
+                added = [self._function(node, scope, ctes)]
+            case "RangeTableFunc" | "JsonTable":
+                taint = self.value({k: v for k, v in node.items() if k != "alias"}, scope, ctes)
+                self.use(taint, Use.PREDICATE)
+                added = [Source(node.get("alias", {}).get("aliasname", ""), None, taint)]
+            case "JoinExpr":
+                return self._join(node, scope, ctes)
+            case _:
+                added = []
+        scope.sources.extend(added)
+        return added
+
+    def relation(self, node: Node, ctes: dict[str, tuple[Output, ...]]) -> Source:
+        """The source that a RangeVar is."""
+        alias = node.get("alias", {})
+        name = node.get("relname", "")
+        columns = ctes[name] if "schemaname" not in node and name in ctes else self._columns(node)
+        if columns is not None:
+            columns = _renamed(columns, _colnames(alias))
+        return Source(alias.get("aliasname", name), columns, schema=node.get("schemaname"))
+
+    def _function(self, node: Node, scope: Scope, ctes: dict[str, tuple[Output, ...]]) -> Source:
+        calls = [f["List"]["items"][0] for f in node.get("functions", ())]
+        taint: Taint = CLEAN
+        for call in calls:
+            taint |= self.value(call, scope, ctes)
+        # how many rows a function gives may hang on its arguments
+        self.use(taint, Use.PREDICATE)
+        alias = node.get("alias", {})
+        name = alias.get("aliasname") or next((_label(c) for c in calls), "")
+        named = _colnames(alias) or [c["ColumnDef"]["colname"] for c in node.get("coldeflist", ())]
+        if named and (node.get("coldeflist") or len(calls) == 1):
+            return (
+                Source(name, None, taint)
+                if not node.get("coldeflist")
+                else Source(name, tuple((n, taint) for n in named))
+            )
+        return Source(name, None, taint)
+
+    def _join(self, node: Node, scope: Scope, ctes: dict[str, tuple[Output, ...]]) -> list[Source]:
+        left = self.from_item(node["larg"], scope, ctes)
+        right = self.from_item(node["rarg"], scope, ctes)
+        added = left + right
+        if node.get("isNatural"):
+            ours = {n for s in left for n, _ in s.columns or ()}
+            common = [n for s in right for n, _ in s.columns or () if n in ours]
+        else:
+            common = [n["String"]["sval"] for n in node.get("usingClause", ())]
+        for name in common:
+            for s in added:
+                self.use(s.taint_of(name) or CLEAN, Use.JOIN)
+        self.use(self.value(node.get("quals"), Scope(scope.sources, scope.outer), ctes), Use.JOIN)
+        if "join_using_alias" in node:
+            alias = node["join_using_alias"]["aliasname"]
+            merged = tuple((n, frozenset().union(*(s.taint_of(n) or CLEAN for s in added))) for n in common)
+            scope.sources.append(Source(alias, merged))
+        if "alias" in node:
+            columns: tuple[Output, ...] | None = ()
+            for s in added:
+                columns = None if columns is None or s.columns is None else columns + s.columns
+            rest = frozenset().union(*(s.rest for s in added)) if added else CLEAN
+            whole = Source(
+                node["alias"]["aliasname"],
+                None if columns is None else _renamed(columns, _colnames(node["alias"])),
+                rest,
+            )
+            # an alias on a join hides the names inside it
+            for s in added:
+                scope.sources.remove(s)
+            scope.sources.append(whole)
+            return [whole]
+        return added
+
+    # -------------------------------------------------------------- writes
+
+    def modify(
+        self, kind: str, node: Node, outer: Scope | None, ctes: dict[str, tuple[Output, ...]]
+    ) -> tuple[Output, ...]:
+        """The RETURNING outputs of a data-modifying statement; what it reads and writes goes to `uses`."""
+        ctes = self.with_clause(node.get("withClause"), outer, ctes)
+        target = self.relation(node["relation"], {})
+        scope = Scope([target], outer)
+        match kind:
+            case "InsertStmt":
+                self._insert(node, target, scope, outer, ctes)
+            case "UpdateStmt":
+                for item in node.get("fromClause", ()):
+                    self.from_item(item, scope, ctes)
+                self._assign(node.get("targetList", ()), target, scope, ctes)
+                self.use(self.value(node.get("whereClause"), scope, ctes), Use.PREDICATE)
+            case "DeleteStmt":
+                for item in node.get("usingClause", ()):
+                    self.from_item(item, scope, ctes)
+                self.use(self.value(node.get("whereClause"), scope, ctes), Use.PREDICATE)
+            case "MergeStmt":
+                self._merge(node, target, scope, ctes)
+        returning = node.get("returningClause", {})
+        rows = Scope([*scope.sources], outer)
+        for name in ("old", "new", *(o["ReturningOption"]["value"] for o in returning.get("options", ()))):
+            rows.sources.append(Source(name, target.columns, target.rest))
+        stars = self.targets([t for t in returning.get("exprs", ()) if _star(t["ResTarget"]["val"]) == ()], scope, ctes)
+        others = [t for t in returning.get("exprs", ()) if _star(t["ResTarget"]["val"]) != ()]
+        return stars + self.targets(others, rows, ctes)
+
+    def _insert(
+        self, node: Node, target: Source, scope: Scope, outer: Scope | None, ctes: dict[str, tuple[Output, ...]]
+    ) -> None:
+        outputs = self.query(node["selectStmt"], outer, ctes) if "selectStmt" in node else ()
+        for _, taint in outputs:
+            self.use(taint, Use.WRITE)
+        if "cols" in node:
+            written = [c["ResTarget"]["name"] for c in node["cols"]]
+        else:
+            written = [n for n, _ in (target.columns or ())[: len(outputs)]]
+        for name in written:
+            self.use(target.taint_of(name) or CLEAN, Use.WRITE)
+        conflict = node.get("onConflictClause")
+        if conflict:
+            infer = conflict.get("infer", {})
+            for e in infer.get("indexElems", ()):
+                elem = e["IndexElem"]
+                self.use(target.taint_of(elem["name"]) or CLEAN if "name" in elem else CLEAN, Use.PREDICATE)
+                self.use(self.value(elem.get("expr"), scope, ctes), Use.PREDICATE)
+            self.use(self.value(infer.get("whereClause"), scope, ctes), Use.PREDICATE)
+            # what would have been inserted is the requester's own
+            proposed = Source("excluded", tuple((n, CLEAN) for n, _ in target.columns) if target.columns else None)
+            both = Scope([target, proposed], outer)
+            self._assign(conflict.get("targetList", ()), target, both, ctes)
+            self.use(self.value(conflict.get("whereClause"), both, ctes), Use.PREDICATE)
+
+    def _assign(self, items: Iterable[Node], target: Source, scope: Scope, ctes: dict[str, tuple[Output, ...]]) -> None:
+        for item in items:
+            t = item["ResTarget"]
+            self.use(target.taint_of(t["name"]) or CLEAN, Use.WRITE)
+            value = t.get("val", {})
+            if "MultiAssignRef" in value:
+                if value["MultiAssignRef"].get("colno", 1) != 1:
+                    continue
+                value = value["MultiAssignRef"]["source"]
+            self.use(self.value(value, scope, ctes), Use.WRITE)
+
+    def _merge(self, node: Node, target: Source, scope: Scope, ctes: dict[str, tuple[Output, ...]]) -> None:
+        self.from_item(node["sourceRelation"], scope, ctes)
+        self.use(self.value(node.get("joinCondition"), scope, ctes), Use.JOIN)
+        for wrapped in node.get("mergeWhenClauses", ()):
+            when = wrapped["MergeWhenClause"]
+            self.use(self.value(when.get("condition"), scope, ctes), Use.PREDICATE)
+            if when.get("commandType") == "CMD_UPDATE":
+                self._assign(when.get("targetList", ()), target, scope, ctes)
+            elif when.get("commandType") == "CMD_INSERT":
+                names = [t["ResTarget"]["name"] for t in when.get("targetList", ())]
+                values = when.get("values", ())
+                for name in names or [n for n, _ in (target.columns or ())[: len(values)]]:
+                    self.use(target.taint_of(name) or CLEAN, Use.WRITE)
+                for v in values:
+                    self.use(self.value(v, scope, ctes), Use.WRITE)
+
+    # -------------------------------------------------------------- expressions
+
+    def value(self, node: Any, scope: Scope, ctes: dict[str, tuple[Output, ...]]) -> Taint:
+        """The taint of an expression. Goes through it without recursion, however deep; into subqueries with it."""
+        if node is None:
+            return CLEAN
+        taint: set[ColumnName] = set()
+        stack: list[Any] = [node]
+        while stack:
+            item = stack.pop()
+            if type(item) is list:
+                stack.extend(item)
+                continue
+            if type(item) is not dict:
+                continue
+            for key, inner in item.items():
+                match key:
+                    case "ColumnRef":
+                        fields = tuple(f["String"]["sval"] for f in inner["fields"] if "String" in f)
+                        taint |= scope.dotted(fields, len(fields) != len(inner["fields"]))
+                    case "A_Indirection":
+                        taint |= self._indirection(inner, scope, ctes, stack)
+                    case "SubLink":
+                        stack.append(inner.get("testexpr"))
+                        outputs = self.query(inner["subselect"], scope, ctes)
+                        match inner.get("subLinkType"):
+                            case "EXISTS_SUBLINK":
+                                pass
+                            case _:
+                                for _, t in outputs:
+                                    taint |= t
+                    case "JsonArrayQueryConstructor":
+                        for _, t in self.query(inner["query"], scope, ctes):
+                            taint |= t
+                    case "FuncCall":
+                        taint |= self._call(inner, scope, ctes)
+                    case "A_Const" | "TypeName" | "typeName" | "ParamRef":
+                        continue
+                    case _:
+                        if type(inner) is dict or type(inner) is list:
+                            stack.append(inner)
+        return frozenset(taint)
+
+    def _indirection(self, node: Node, scope: Scope, ctes: dict[str, tuple[Output, ...]], stack: list[Any]) -> Taint:
+        """(row).column takes that column's taint alone."""
+        stack.extend(p["A_Indices"] for p in node["indirection"] if "A_Indices" in p)
+        first = node["indirection"][0]
+        ref = node["arg"].get("ColumnRef")
+        if ref is not None and "String" in first:
+            fields = tuple(f["String"]["sval"] for f in ref["fields"] if "String" in f)
+            if len(fields) == len(ref["fields"]) and scope.is_row(fields):
+                source = scope.source(fields[0])
+                taint = source.taint_of(first["String"]["sval"]) if source else None
+                if taint is not None:
+                    return taint
+        return self.value(node["arg"], scope, ctes)
+
+    def _call(self, call: Node, scope: Scope, ctes: dict[str, tuple[Output, ...]]) -> Taint:
+        name = call["funcname"][-1]["String"]["sval"]
+        args = call.get("args", ())
+        taint = self.value(list(args), scope, ctes)
+        for s in call.get("agg_order", ()):
+            self.use(self.value(s["SortBy"]["node"], scope, ctes), Use.ORDER)
+        self.use(self.value(call.get("agg_filter"), scope, ctes), Use.PREDICATE)
+        if "over" in call:
+            self._window(call["over"], scope, ctes)
+        if (
+            taint
+            and name in _COMPUTING
+            and not (name == "count" and not call.get("agg_distinct") and _rows(args, scope))
+        ):
+            self.use(taint, Use.AGGREGATE)
+        elif taint and call.get("agg_distinct"):
+            self.use(taint, Use.DISTINCT)
+        return taint
+
+
+_CYCLE = ("cycle_mark_column", "cycle_path_column")
+
+
+def _rows(args: Iterable[Node], scope: Scope) -> bool:
+    """Whether the arguments are whole rows of sources, whose being there no hidden column decides."""
+    for a in args:
+        ref = a.get("ColumnRef")
+        if ref is None:
+            return False
+        fields = tuple(f["String"]["sval"] for f in ref["fields"] if "String" in f)
+        if len(fields) == len(ref["fields"]) and not scope.is_row(fields):
+            return False
+    return True
+
+
+def _star(value: Node) -> tuple[str, ...] | None:
+    """The qualifier of a bare star (empty for `*`); None for any other expression."""
+    ref = value.get("ColumnRef")
+    if ref is None or "A_Star" not in ref["fields"][-1]:
+        return None
+    return tuple(f["String"]["sval"] for f in ref["fields"][:-1])
+
+
+def _colnames(alias: Node) -> list[str]:
+    return [c["String"]["sval"] for c in alias.get("colnames", ())]
+
+
+def _renamed(columns: tuple[Output, ...], names: list[str]) -> tuple[Output, ...]:
+    if not names:
+        return columns
+    return tuple((names[i] if i < len(names) else n, t) for i, (n, t) in enumerate(columns))
+
+
+def _label(value: Node) -> str:
+    """The name that PostgreSQL gives an unnamed output (FigureColname)."""
+    kind, node = next(iter(value.items()), ("", {}))
+    match kind:
+        case "ColumnRef":
+            names = [f["String"]["sval"] for f in node["fields"] if "String" in f]
+            return names[-1] if names else "?column?"
+        case "FuncCall":
+            return str(node["funcname"][-1]["String"]["sval"])
+        case "TypeCast":
+            inner = _label(node["arg"])
+            return inner if inner != "?column?" else str(node["typeName"]["names"][-1]["String"]["sval"])
+        case "A_Indirection":
+            last = [p["String"]["sval"] for p in node["indirection"] if "String" in p]
+            return last[-1] if last else _label(node["arg"])
+        case "CollateClause":
+            return _label(node["arg"])
+        case "CaseExpr":
+            inner = _label(node["defresult"]) if "defresult" in node else "?column?"
+            return inner if inner != "?column?" else "case"
+        case "A_ArrayExpr":
+            return "array"
+        case "CoalesceExpr":
+            return "coalesce"
+        case "MinMaxExpr":
+            return "greatest" if node.get("op") == "IS_GREATEST" else "least"
+        case "RowExpr":
+            return "row"
+        case "SubLink":
+            match node.get("subLinkType"):
+                case "EXISTS_SUBLINK":
+                    return "exists"
+                case "ARRAY_SUBLINK":
+                    return "array"
+                case "EXPR_SUBLINK":
+                    select = node["subselect"].get("SelectStmt", {})
+                    first = next(iter(_leftmost(select).get("targetList", ())), None)
+                    if first is not None:
+                        return first["ResTarget"].get("name") or _label(first["ResTarget"]["val"])
+            return "?column?"
+        case "A_Expr":
+            return "nullif" if node.get("kind") == "AEXPR_NULLIF" else "?column?"
+        case "SQLValueFunction":
+            return str(node.get("op", "")).removeprefix("SVFOP_").removesuffix("_N").lower()
+        case "XmlExpr":
+            return str(node.get("op", "")).removeprefix("IS_").lower()
+        case "GroupingFunc":
+            return "grouping"
+        case _:
+            return "?column?"
+
+
+def _leftmost(select: Node) -> Node:
+    while "larg" in select:
+        select = select["larg"]
+    return select
+
+
+def walk(node: Any) -> Iterator[tuple[str, Node]]:
+    """Every wrapped node below, as (kind, fields), in no particular order."""
+    stack = [node]
+    while stack:
+        item = stack.pop()
+        if type(item) is list:
+            stack.extend(item)
+        elif type(item) is dict:
+            for key, inner in item.items():
+                if type(inner) is dict:
+                    if key[0].isupper():
+                        yield key, inner
+                    stack.append(inner)
+                elif type(inner) is list:
+                    stack.append(inner)

@@ -1,0 +1,358 @@
+"""One walk over a statement's tree: which relations, functions, operators and types it names, and how.
+
+Knows the shape of libpg_query's trees and nothing of any catalog. Invariant: every node of the tree is visited, and a
+kind of node that is not on the list ends up in `unknown`, so that what is not understood can be refused. The names
+gathered here are a superset of what the statement can refer to: a column is read only by its name, by a star, by a
+whole row, by NATURAL JOIN or through a list of column aliases, and all five are recorded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from redactor.sql.grammar import Node
+
+
+class Role(Enum):
+    """What a statement does with a relation that it names."""
+
+    READ = "read"
+    INSERT = "insert"
+    UPDATE = "update"
+    DELETE = "delete"
+    MERGE = "merge"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RelationRef:
+    """A relation named by a statement. `at` is the byte offset of its name; `sampled` by TABLESAMPLE."""
+
+    node: Node
+    catalog: str | None
+    schema: str | None
+    name: str
+    role: Role
+    at: int
+    sampled: bool = False
+
+    @property
+    def alias(self) -> str:
+        """The name under which the statement's expressions know it."""
+        alias = self.node.get("alias")
+        return alias["aliasname"] if alias else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRef:
+    """A function called by name. `arguments` is their number; -1: any (a column-like call)."""
+
+    schema: str | None
+    name: str
+    arguments: int
+    node: Node
+    at: int
+    named: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRefNode:
+    """A dotted name in an expression; `star` when it ends in one, which is then not among `fields`."""
+
+    fields: tuple[str, ...]
+    star: bool
+    at: int
+
+
+@dataclass(slots=True)
+class Survey:
+    """What one walk gathered."""
+
+    relations: list[RelationRef] = field(default_factory=list)
+    functions: list[FunctionRef] = field(default_factory=list)
+    operators: set[tuple[str | None, str]] = field(default_factory=set)
+    types: list[tuple[str | None, str]] = field(default_factory=list)
+    columns: list[ColumnRefNode] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    attributes: set[str] = field(default_factory=set)
+    constants: list[tuple[str, str]] = field(default_factory=list)
+    nested: set[str] = field(default_factory=set)
+    unknown: set[str] = field(default_factory=set)
+    natural: bool = False
+    join_alias: bool = False
+    into: Node | None = None
+    locks: bool = False
+
+
+_MODIFYING = {"InsertStmt": Role.INSERT, "UpdateStmt": Role.UPDATE, "DeleteStmt": Role.DELETE, "MergeStmt": Role.MERGE}
+
+_PLAIN = frozenset(
+    {
+        *("SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"),
+        *("RangeVar", "RangeSubselect", "RangeFunction", "RangeTableSample", "RangeTableFunc", "RangeTableFuncCol"),
+        *("JoinExpr", "ResTarget", "ColumnRef", "A_Const", "A_Expr", "A_ArrayExpr", "A_Indirection", "A_Indices"),
+        *("A_Star", "BoolExpr", "NullTest", "BooleanTest", "CaseExpr", "CaseWhen", "CoalesceExpr", "MinMaxExpr"),
+        *("SubLink", "FuncCall", "NamedArgExpr", "TypeCast", "TypeName", "CollateClause", "ParamRef", "RowExpr"),
+        *("SQLValueFunction", "XmlExpr", "XmlSerialize", "GroupingFunc", "GroupingSet", "WindowDef", "SortBy"),
+        *("LockingClause", "WithClause", "CommonTableExpr", "CTESearchClause", "CTECycleClause"),
+        *("OnConflictClause", "InferClause", "IndexElem", "MultiAssignRef", "SetToDefault", "CurrentOfExpr"),
+        *("MergeWhenClause", "MergeSupportFunc", "ReturningClause", "ReturningOption"),
+        *("List", "String", "Integer", "Float", "Boolean", "BitString", "Alias", "DefElem", "ColumnDef"),
+        *("JsonFuncExpr", "JsonTable", "JsonTableColumn", "JsonTablePathSpec", "JsonObjectConstructor"),
+        *("JsonArrayConstructor", "JsonArrayQueryConstructor", "JsonAggConstructor", "JsonObjectAgg", "JsonArrayAgg"),
+        *("JsonKeyValue", "JsonValueExpr", "JsonOutput", "JsonFormat", "JsonReturning", "JsonBehavior"),
+        *("JsonIsPredicate", "JsonParseExpr", "JsonScalarExpr", "JsonSerializeExpr", "JsonArgument"),
+    }
+)
+
+# Grammar that became a keyword only in a later PostgreSQL: on an older server the same text calls a function that
+# anyone may have defined. Node -> (first server version that has it, the function's name there)
+LATER = {
+    "JsonObjectConstructor": (160000, "json_object"),
+    "JsonArrayConstructor": (160000, "json_array"),
+    "JsonArrayQueryConstructor": (160000, "json_array"),
+    "JsonObjectAgg": (160000, "json_objectagg"),
+    "JsonArrayAgg": (160000, "json_arrayagg"),
+    "JsonParseExpr": (170000, "json"),
+    "JsonScalarExpr": (170000, "json_scalar"),
+    "JsonSerializeExpr": (170000, "json_serialize"),
+    "JsonFuncExpr": (170000, ""),
+    "JsonTable": (170000, "json_table"),
+    "MergeSupportFunc": (170000, "merge_action"),
+}
+_JSON_FUNCTIONS = {"JSON_EXISTS_OP": "json_exists", "JSON_VALUE_OP": "json_value", "JSON_QUERY_OP": "json_query"}
+
+Scope = frozenset[str]
+_NO_CTES: Scope = frozenset()
+
+
+def survey(node: Node, also: frozenset[str] = frozenset()) -> Survey:
+    """Walks a statement. `also` are node kinds that the caller understands besides those of queries."""
+    found = Survey()
+    known = _PLAIN | also
+    stack: list[tuple[Any, Scope, Role]] = [(node, _NO_CTES, Role.READ)]
+    while stack:
+        item, ctes, role = stack.pop()
+        if type(item) is list:
+            for child in item:
+                if type(child) is dict:
+                    stack.append((child, ctes, Role.READ))
+            continue
+        for key, value in item.items():
+            kind = type(value)
+            if kind is dict:
+                if key[0].isupper():
+                    if key not in known:
+                        found.unknown.add(key)
+                        continue
+                    inner = _enter(key, value, ctes, role, found, stack)
+                    if inner is not None:
+                        stack.append((value, inner, Role.READ))
+                elif key == "withClause":
+                    continue
+                else:
+                    _bare(key, value, ctes, found, stack)
+            elif kind is list:
+                stack.append((value, ctes, Role.READ))
+    return found
+
+
+def _bare(key: str, value: Node, ctes: Scope, found: Survey, stack: list[tuple[Any, Scope, Role]]) -> None:
+    """A struct that stands in a field without a wrapper naming its kind."""
+    if "relpersistence" in value:
+        _relation(value, ctes, Role.READ, found)
+    elif "names" in value and "typemod" in value:
+        _type(value, found)
+        stack.append((value, ctes, Role.READ))
+    elif "funcname" in value:
+        _function(value, found)
+        stack.append((value, ctes, Role.READ))
+    elif "limitOption" in value or ("targetList" in value and ("op" in value or "valuesLists" in value)):
+        stack.append((value, _with(value, ctes, stack), Role.READ))
+    else:
+        if key == "alias":
+            _alias(value, found)
+        stack.append((value, ctes, Role.READ))
+
+
+def _enter(
+    kind: str, value: Node, ctes: Scope, role: Role, found: Survey, stack: list[tuple[Any, Scope, Role]]
+) -> Scope | None:
+    """Notes what a wrapped node is; returns the CTEs visible to its children, or None when they need no visit."""
+    match kind:
+        case "ColumnRef":
+            _column(value, found)
+            return None
+        case "A_Const" | "String" | "Integer" | "Float" | "A_Star" | "SetToDefault" | "ParamRef":
+            text = value.get("sval")
+            if isinstance(text, str):
+                found.names.add(text)
+            elif isinstance(text, dict):
+                found.constants.append((text.get("sval", ""), ""))
+            return None
+        case "RangeVar":
+            _relation(value, ctes, role, found)
+            return None
+        case "SelectStmt":
+            if "intoClause" in value:
+                found.into = value["intoClause"]
+                value = {k: v for k, v in value.items() if k != "intoClause"}
+                stack.append((value, _with(value, ctes, stack), Role.READ))
+                return None
+            return _with(value, ctes, stack)
+        case "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt":
+            found.nested.add(kind)
+            inner = _with(value, ctes, stack)
+            _relation(value["relation"], _NO_CTES, _MODIFYING[kind], found)
+            rest = {k: v for k, v in value.items() if k != "relation"}
+            stack.append((rest, inner, Role.READ))
+            return None
+        case "RangeTableSample":
+            inside = value.get("relation", {}).get("RangeVar")
+            if inside is not None:
+                _relation(inside, ctes, role, found, sampled=True)
+            method = [n["String"]["sval"] for n in value.get("method", ())]
+            found.functions.append(FunctionRef(None, method[-1], -1, value, value.get("location", 0)))
+            stack.append(({k: v for k, v in value.items() if k not in ("relation", "method")}, ctes, Role.READ))
+            return None
+        case "FuncCall":
+            _function(value, found)
+        case "TypeName":
+            _type(value, found)
+        case "A_Expr":
+            _operator(value.get("name", ()), found)
+        case "SubLink":
+            _operator(value.get("operName", ()), found)
+        case "SortBy":
+            _operator(value.get("useOp", ()), found)
+        case "A_Indirection":
+            for part in value.get("indirection", ()):
+                if "String" in part:
+                    found.names.add(part["String"]["sval"])
+                    found.attributes.add(part["String"]["sval"])
+        case "JoinExpr":
+            found.natural |= bool(value.get("isNatural"))
+            if "alias" in value:
+                found.join_alias = True
+        case "ResTarget":
+            if "name" in value:
+                found.names.add(value["name"])
+        case "IndexElem":
+            if "name" in value:
+                found.names.add(value["name"])
+        case "LockingClause":
+            found.locks = True
+            return None
+        case "MultiAssignRef":
+            # the source stands once for each column that it gives; the first is enough
+            if value.get("colno", 1) != 1:
+                return None
+        case "Alias":
+            _alias(value, found)
+        case _:
+            pass
+    if kind in LATER:
+        name = LATER[kind][1] or _JSON_FUNCTIONS.get(value.get("op", ""), "json_exists")
+        found.functions.append(FunctionRef(None, "\x00" + name, -1, value, value.get("location", 0)))
+    return ctes
+
+
+def _with(value: Node, ctes: Scope, stack: list[tuple[Any, Scope, Role]]) -> Scope:
+    """The CTEs that a statement's own parts see; its WITH queries are pushed with what each of them sees."""
+    clause = value.get("withClause")
+    if clause is None:
+        return ctes
+    queries = [c["CommonTableExpr"] for c in clause["ctes"]]
+    every = ctes | {q["ctename"] for q in queries}
+    seen = ctes
+    for q in queries:
+        stack.append(({"ctequery": q["ctequery"]}, every if clause.get("recursive") else seen, Role.READ))
+        for extra in ("search_clause", "cycle_clause"):
+            if extra in q:
+                stack.append((q[extra], every, Role.READ))
+        seen = seen | {q["ctename"]}
+    return every
+
+
+def _relation(value: Node, ctes: Scope, role: Role, found: Survey, sampled: bool = False) -> None:
+    name = value.get("relname", "")
+    schema = value.get("schemaname")
+    alias = value.get("alias")
+    if alias is not None:
+        _alias(alias, found)
+    if schema is None and role is Role.READ and name in ctes:
+        return
+    ref = RelationRef(value, value.get("catalogname"), schema, name, role, value.get("location", 0), sampled)
+    found.relations.append(ref)
+
+
+def _alias(value: Node, found: Survey) -> None:
+    for c in value.get("colnames", ()):
+        if "String" in c:
+            found.names.add(c["String"]["sval"])
+
+
+def _column(value: Node, found: Survey) -> None:
+    fields = []
+    star = False
+    for f in value["fields"]:
+        if "String" in f:
+            fields.append(f["String"]["sval"])
+        else:
+            star = True
+    found.names.update(fields)
+    if len(fields) > 1 and not star:
+        found.attributes.add(fields[-1])
+    found.columns.append(ColumnRefNode(tuple(fields), star, value.get("location", 0)))
+
+
+def _names(parts: Any) -> tuple[str | None, str]:
+    words = [p["String"]["sval"] for p in parts]
+    return (words[-2] if len(words) > 1 else None), words[-1]
+
+
+def _function(value: Node, found: Survey) -> None:
+    schema, name = _names(value["funcname"])
+    args = value.get("args", ())
+    count = -1 if value.get("func_variadic") else len(args)
+    if value.get("agg_within_group"):
+        count = -1
+    named = any("NamedArgExpr" in a for a in args)
+    found.functions.append(FunctionRef(schema, name, count, value, value.get("location", 0), named))
+
+
+def _operator(parts: Any, found: Survey) -> None:
+    if parts:
+        found.operators.add(_names(parts))
+
+
+def _type(value: Node, found: Survey) -> None:
+    found.types.append(_names(value["names"]))
+
+
+def exposes(found: Survey, ref: RelationRef, columns: frozenset[str], hidden: frozenset[str]) -> bool:
+    """Whether the statement could read any of the `hidden` columns of a relation that has `columns`.
+
+    Errs on the side of yes: a column alias list, NATURAL JOIN, an unqualified star, a star or whole row of a join, a
+    name that also stands for something else.
+    """
+    if found.natural or not hidden.isdisjoint(found.names):
+        return True
+    alias = ref.node.get("alias")
+    if alias is not None and "colnames" in alias:
+        return True
+    name = ref.alias
+    for c in found.columns:
+        last = c.fields[-1] if c.fields else ""
+        if c.star:
+            if not c.fields or found.join_alias or last == name:
+                return True
+        elif len(c.fields) == 1:
+            if last == name or (found.join_alias and last not in columns):
+                return True
+        elif last not in columns and (c.fields[-2] == name or found.join_alias):
+            # not a column of it: functional notation, which hands the whole row on
+            return True
+    return False
