@@ -7,8 +7,10 @@ makes another. Names are as stored (already case-folded), types as `format_type`
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
+from operator import attrgetter
 
 from redactor.model import RelationName
 
@@ -98,7 +100,7 @@ class RewriteRule:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """An extended statistics object (CREATE STATISTICS). `columns`: the plain ones; `definition`: the expressions too."""
+    """An extended statistics object (CREATE STATISTICS). `columns`: the plain ones; `definition`: all of it."""
 
     name: str
     columns: tuple[str, ...]
@@ -286,3 +288,31 @@ class Catalog:
         """The roles that a login is a member of, directly or not; itself left out."""
         role = self.roles.get(login)
         return role.member_of if role else frozenset()
+
+
+_COLUMN = attrgetter(*(f.name for f in fields(Column)))
+
+
+def digest(catalog: Catalog) -> str:
+    """SHA-256 (64 hexadecimal digits) of every fact: equal for equal catalogs, in any process and on any machine."""
+    total = hashlib.sha256()
+    for f in fields(catalog):
+        if not f.init:
+            continue
+        value = getattr(catalog, f.name)
+        for item in sorted(value.items()) if isinstance(value, Mapping) else (value,):
+            total.update(repr((f.name, _plain(item))).encode("utf-8", "surrogatepass"))
+    return total.hexdigest()
+
+
+def _plain(value: object) -> object:
+    """The value in tuples, lists, strings and numbers alone, sets in order: its repr is the same everywhere."""
+    if isinstance(value, Column):
+        return _COLUMN(value)
+    if isinstance(value, tuple):
+        return tuple(_plain(v) for v in value)
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return tuple(_plain(getattr(value, f.name)) for f in fields(value))
+    return value
