@@ -1,0 +1,328 @@
+"""redactor.yaml, read once: where to listen, which databases stand behind it, which files say what is protected.
+
+Knows paths, addresses and URLs. Must not know what the policy or the catalog files say, open a connection, or look at
+the environment by itself (it is an argument). Invariants: every path of a `Config` is absolute, taken from the
+configuration file's own directory; no password appears in a repr, a fault or an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Literal
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from pydantic import Field, PlainValidator
+
+from redactor.errors import ConfigurationError, Fault
+from redactor.yamlfile import Document, Form, in_order, meant, parse, read
+
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+"""libpq's sslmode values (PostgreSQL docs, 32.19 SSL Support), weakest first."""
+
+_STORES = ("sqlite", "postgresql", "postgresql+asyncpg")
+_DEFAULT_PORT = 6432
+_LARGEST_STATEMENT = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen. `host` may be a name, an IPv4 or IPv6 address, or `*` for all; port 0: any that is free."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A database server. `host`: of a Unix socket, its directory. `user` and `password` are redactor's own login.
+
+    `url` is the whole again, password included, for a database driver.
+    """
+
+    host: str
+    port: int
+    user: str
+    database: str
+    sslmode: str = "prefer"
+    root_certificate: Path | None = None
+    password: str | None = field(default=None, repr=False)
+    url: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host}:{self.port}/{self.database}"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database under the name that clients connect to."""
+
+    name: str
+    upstream: Upstream
+    catalog: Path
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """The certificate chain and the private key (PEM) that clients are shown."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """`directory` holds journal, keys, checkpoints. `checkpoint_every`: entries. `auditor_key`: PEM, X25519 public."""
+
+    directory: Path
+    checkpoint_every: int = 1000
+    auditor_key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on a statement, where they are to be lower than the built-in ones. Bytes; levels of nesting."""
+
+    statement_bytes: int | None = None
+    nesting: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration. `store`: a SQLAlchemy URL. `workers` 0: one for each processor."""
+
+    file: Path
+    listen: Address
+    databases: Mapping[str, Database]
+    policy: Path
+    store: str = field(repr=False)
+    log: LogSettings
+    console: Address | None = None
+    tls: TlsFiles | None = None
+    limits: Limits = Limits()
+    workers: int = 1
+    mask_key: str | None = field(default=None, repr=False)
+
+
+# ------------------------------------------------------------------ the file
+
+
+class DatabaseForm(Form):
+    upstream: str = Field(description="postgresql://login@host:port/database; redactor's own login, for the catalog")
+    catalog: str | None = Field(default=None, description="its reviewed catalog file; default: schemas/NAME.yaml")
+
+
+class TlsForm(Form):
+    certificate: str = Field(description="PEM file with the certificate chain")
+    key: str = Field(description="PEM file with the private key")
+
+
+class LogForm(Form):
+    directory: str | None = Field(default=None, description="for journal and keys; default: beside the store")
+    checkpoint_every: int = Field(default=1000, ge=1, description="entries from one signed checkpoint to the next")
+    auditor_key: str | None = Field(default=None, description="PEM file: the auditor's X25519 public key")
+
+
+class LimitsForm(Form):
+    statement_bytes: int | None = Field(default=None, ge=1024, le=_LARGEST_STATEMENT)
+    nesting: int | None = Field(default=None, ge=10)
+
+
+def _anything(value: object) -> object:
+    return value
+
+
+AddressText = Annotated[object, PlainValidator(_anything, json_schema_input_type=str | int)]
+
+
+class ConfigForm(Form):
+    """A configuration file."""
+
+    listen: AddressText = Field(default=f"127.0.0.1:{_DEFAULT_PORT}", description="host:port for PostgreSQL clients")
+    databases: dict[str, DatabaseForm] = Field(description="by the name that clients connect to", min_length=1)
+    policy: str = Field(description="the policy file, such as policies/sacramento.yaml")
+    store: str = Field(default="sqlite:///var/redactor.db", description="sqlite:///path or postgresql://...")
+    console: AddressText = Field(default=None, description="host:port of the auditors' pages; none: no console")
+    tls: TlsForm | None = Field(default=None, description="what clients are shown; none: no TLS with clients")
+    log: LogForm = Field(default=LogForm(), description="the tamper-evident log")
+    limits: LimitsForm = Field(default=LimitsForm(), description="lower bounds than the built-in ones")
+    workers: int | Literal["auto"] = Field(default=1, description="processes; auto: one for each processor")
+    mask_key: str | None = Field(default=None, description="secret for hash masks, best as ${REDACTOR_MASK_KEY}")
+
+
+def load(path: Path, environment: Mapping[str, str]) -> Config:
+    """The configuration in a file. `environment` is where `${NAME}` looks (os.environ in production).
+
+    Raises ConfigurationError with every fault: the file unreadable, broken, incomplete, or naming what is not set.
+    """
+    return interpret(read(path), path, environment)
+
+
+def interpret(text: str, path: Path, environment: Mapping[str, str]) -> Config:
+    """The configuration in a text; `path` is where it stands, for relative paths and faults."""
+    document = parse(text, str(path))
+    form, faults = document.check(ConfigForm)
+    if form is None:
+        raise ConfigurationError(in_order(faults))
+    reader = _Reader(document, path.absolute().parent, environment)
+    config = reader.config(form, path)
+    if reader.faults or config is None:
+        raise ConfigurationError(in_order(reader.faults))
+    return config
+
+
+class _Reader:
+    """Texts of a well-formed file to addresses, URLs and paths; collects what is wrong with any of them."""
+
+    def __init__(self, document: Document, base: Path, environment: Mapping[str, str]) -> None:
+        self.document = document
+        self.base = base
+        self.environment = environment
+        self.faults: list[Fault] = []
+
+    def complain(self, at: tuple[str, ...], what: str, instead: str = "") -> None:
+        self.faults.append(self.document.fault(at, what, instead))
+
+    def config(self, form: ConfigForm, path: Path) -> Config | None:
+        listen = self.address(("listen",), form.listen)
+        console = None if form.console is None else self.address(("console",), form.console)
+        databases = {}
+        for name, d in form.databases.items():
+            if not name or len(name.encode()) > 63 or "\0" in name:
+                self.complain(("databases", name), f"`{name}` is not a database's name", "1 to 63 bytes")
+            upstream = self.upstream(("databases", name, "upstream"), d.upstream, name)
+            if upstream is not None:
+                databases[name] = Database(name, upstream, self.path(d.catalog or f"schemas/{name}.yaml"))
+        store = self.store(("store",), form.store)
+        tls = TlsFiles(self.path(form.tls.certificate), self.path(form.tls.key)) if form.tls else None
+        workers = form.workers if isinstance(form.workers, int) else 0
+        if isinstance(form.workers, int) and not 1 <= form.workers <= 256:
+            self.complain(("workers",), f"`workers` is {form.workers}", "1 to 256, or auto")
+        mask_key = None if form.mask_key is None else self.expanded(("mask_key",), form.mask_key)
+        if mask_key is not None and len(mask_key) < 16:
+            self.complain(("mask_key",), "`mask_key` is too short to keep a secret", "at least 16 characters")
+        policy = self.path(form.policy)
+        if listen is None or store is None or self.faults:
+            return None
+        directory = self.path(form.log.directory) if form.log.directory else self.beside(store)
+        auditor_key = self.path(form.log.auditor_key) if form.log.auditor_key else None
+        return Config(
+            path.absolute(),
+            listen,
+            MappingProxyType(databases),
+            policy,
+            store,
+            LogSettings(directory, form.log.checkpoint_every, auditor_key),
+            console,
+            tls,
+            Limits(form.limits.statement_bytes, form.limits.nesting),
+            workers,
+            mask_key,
+        )
+
+    def path(self, text: str) -> Path:
+        return self.base / text
+
+    def beside(self, store: str) -> Path:
+        return Path(store.removeprefix("sqlite:///")).parent if store.startswith("sqlite:///") else self.base / "var"
+
+    def address(self, at: tuple[str, ...], given: object) -> Address | None:
+        text = str(given) if isinstance(given, str | int) and not isinstance(given, bool) else ""
+        m = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:\[\]/@]*)):(\d{1,5})|(\d{1,5})", text)
+        port = int(m.group(3) or m.group(4)) if m else -1
+        if m is None or not 0 <= port <= 65535:
+            self.complain(at, f"`{at[-1]}` is not an address and a port", "such as 127.0.0.1:6432 or [::1]:6432")
+            return None
+        if m.group(4):
+            return Address("127.0.0.1", port)
+        return Address(m.group(1) or m.group(2) or "*", port)
+
+    def expanded(self, at: tuple[str, ...], text: str, fit: Callable[[str], str] = str) -> str | None:
+        """The text with each `${NAME}` replaced; None, with a fault, where one is not set."""
+        missing = [n for n in re.findall(r"\$\{(\w+)\}", text) if n not in self.environment]
+        for name in dict.fromkeys(missing):
+            self.complain(at, f"the environment variable {name} is not set", f"set {name}, or write the value here")
+        if "${" in re.sub(r"\$\{\w+\}", "", text):
+            self.complain(at, "`${` without a name and a closing brace", "such as ${CITY_PASSWORD}")
+            return None
+        return None if missing else re.sub(r"\$\{(\w+)\}", lambda m: fit(self.environment[m.group(1)]), text)
+
+    def url(self, at: tuple[str, ...], text: str) -> str | None:
+        """A URL with its variables filled in; what stands in for a login or a password may hold any character."""
+        m = re.match(r"([A-Za-z][\w+.-]*://)([^/?#]*@)", text)
+        if m is None:
+            return self.expanded(at, text)
+        secret = self.expanded(at, m.group(2), lambda s: quote(s, safe=""))
+        rest = self.expanded(at, text[m.end() :])
+        return None if secret is None or rest is None else m.group(1) + secret + rest
+
+    def upstream(self, at: tuple[str, ...], text: str, name: str) -> Upstream | None:
+        right = f"such as postgresql://redactor@127.0.0.1:5432/{name}"
+        url = self.url(at, text)
+        if url is None:
+            return None
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            self.complain(at, "`upstream` is not a URL that can be read", right)
+            return None
+        before = len(self.faults)
+        if parts.scheme not in ("postgresql", "postgres"):
+            self.complain(at, "`upstream` is not a postgresql:// URL", right)
+            return None
+        options = dict(parse_qsl(parts.query, keep_blank_values=True))
+        for option in options:
+            if option not in ("host", "port", "user", "password", "dbname", "sslmode", "sslrootcert"):
+                known = ("host", "sslmode", "sslrootcert")
+                self.complain(at, f"the URL's option `{option}` is not supported", meant(option, known))
+        sslmode = options.get("sslmode", "prefer")
+        if sslmode not in SSL_MODES:
+            self.complain(at, f"sslmode `{sslmode}` is unknown", meant(sslmode, SSL_MODES))
+        user = unquote(parts.username or "") or options.get("user", "")
+        if not user:
+            self.complain(at, "the URL has no login", right)
+        host = unquote(parts.hostname or "") or options.get("host", "")
+        if not host:
+            self.complain(at, "the URL has no host", right)
+        if port is None and not re.fullmatch(r"\d{1,5}", options.get("port", "5432")):
+            self.complain(at, "the URL's port is not a number", right)
+        if "#" in url:
+            self.complain(at, "the URL holds a `#`", "write %23")
+        if len(self.faults) > before:
+            return None
+        root = options.get("sslrootcert")
+        password = parts.password if parts.password is not None else options.get("password")
+        return Upstream(
+            host,
+            port if port is not None else int(options.get("port", "5432")),
+            user,
+            unquote(parts.path.removeprefix("/")) or options.get("dbname", name),
+            sslmode,
+            self.path(root) if root and root != "system" else None,
+            unquote(password) if password is not None else None,
+            url,
+        )
+
+    def store(self, at: tuple[str, ...], text: str) -> str | None:
+        url = self.url(at, text)
+        if url is None:
+            return None
+        scheme = url.split(":", 1)[0]
+        if scheme not in _STORES or "://" not in url:
+            self.complain(at, "`store` is not a URL of a known kind", "sqlite:///var/redactor.db or postgresql://...")
+            return None
+        if scheme != "sqlite":
+            return url
+        place = url.removeprefix("sqlite://")
+        if not place.startswith("/") or len(place) < 2 or place == "/:memory:":
+            self.complain(at, "`store` has to be a file", "sqlite:///var/redactor.db (four slashes: an absolute path)")
+            return None
+        # SQLAlchemy: three slashes and a relative path, or four and an absolute one
+        return f"sqlite:///{self.base / place[1:]}"
