@@ -20,6 +20,12 @@ Taint = frozenset[ColumnName]
 CLEAN: Taint = frozenset()
 Output = tuple[str, Taint]
 
+
+def join(taints: Iterable[Taint]) -> Taint:
+    """The union of taints."""
+    return CLEAN.union(*taints)
+
+
 # Aggregates that compute something which hidden values would make silently wrong. Those that hand values on as they
 # are (array_agg, json_agg, string_agg ...) give hidden ones like any other output
 _COMPUTING = frozenset(
@@ -46,18 +52,25 @@ class Source:
         if self.columns is None:
             return self.rest
         found = [t for n, t in self.columns if n == name]
-        return frozenset().union(*found) if found else None
+        return join(found) if found else None
 
     @property
     def whole(self) -> Taint:
         """The taint of the row as a value."""
         if self.columns is None:
             return self.rest
-        return frozenset().union(*(t for _, t in self.columns)) if self.columns else CLEAN
+        return join(t for _, t in self.columns)
 
 
 Columns = Callable[[Node], tuple[Output, ...] | None]
 """Given a RangeVar that is not a CTE: its columns with their taints, None where they are not known."""
+
+
+Rows = Callable[[Node], Taint]
+"""Given a RangeVar that is not a CTE: what stands for its very rows. Only in a view's or a function's analysis."""
+
+Calls = Callable[[Node], Taint]
+"""Given a FuncCall: what the function itself reads. Only in a view's or a function's analysis."""
 
 
 @dataclass(slots=True)
@@ -74,13 +87,13 @@ class Scope:
         while scope is not None:
             found = [t for s in scope.sources if (t := s.taint_of(name)) is not None and s.columns is not None]
             if found:
-                return frozenset().union(*found)
+                return join(found)
             rows = [s for s in scope.sources if s.alias == name]
             if rows:
-                return frozenset().union(*(s.whole for s in rows))
+                return join(s.whole for s in rows)
             unsure = [s.rest for s in scope.sources if s.columns is None]
             if unsure:
-                return frozenset().union(*unsure)
+                return join(unsure)
             scope = scope.outer
         return CLEAN
 
@@ -111,7 +124,7 @@ class Scope:
         """What a dotted name stands for."""
         if star:
             if not fields:
-                return frozenset().union(*(s.whole for s in self.sources)) if self.sources else CLEAN
+                return join(s.whole for s in self.sources)
             found = self.source(fields[-1])
             return found.whole if found else CLEAN
         if len(fields) == 1:
@@ -128,9 +141,19 @@ class Scope:
 class Lineage:
     """One statement's analysis. `uses` gathers how tainted columns shape rows; outputs are returned."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: Columns, rows: Rows | None = None, calls: Calls | None = None) -> None:
         self._columns = columns
+        self._rows = rows
+        self._calls = calls
         self.uses: dict[tuple[ColumnName, Use], None] = {}
+
+    def _again(self) -> Lineage:
+        return Lineage(self._columns, self._rows, self._calls)
+
+    @property
+    def shaping(self) -> Taint:
+        """All that decides which rows there are."""
+        return frozenset(c for c, u in self.uses if u.shapes_rows)
 
     def column_uses(self) -> tuple[ColumnUse, ...]:
         """All uses, in the order in which they were met."""
@@ -170,8 +193,8 @@ class Lineage:
             inside = dict(ctes)
             if clause.get("recursive"):
                 first = self._first_arm(cte["ctequery"])
-                inside[name] = _renamed(Lineage(self._columns).query(first, outer, inside), names)
-                inside[name] = _renamed(Lineage(self._columns).query(cte["ctequery"], outer, inside), names)
+                inside[name] = _renamed(self._again().query(first, outer, inside), names)
+                inside[name] = _renamed(self._again().query(cte["ctequery"], outer, inside), names)
             outputs = _renamed(self.query(cte["ctequery"], outer, inside), names)
             for clause_name, extras in (("search_clause", ("search_seq_column",)), ("cycle_clause", _CYCLE)):
                 part = cte.get(clause_name)
@@ -190,9 +213,7 @@ class Lineage:
         scope = Scope([], outer)
         rows = [[self.value(v, scope, ctes) for v in row["List"]["items"]] for row in select["valuesLists"]]
         width = max((len(r) for r in rows), default=0)
-        outputs = tuple(
-            (f"column{i + 1}", frozenset().union(*(r[i] for r in rows if i < len(r)))) for i in range(width)
-        )
+        outputs = tuple((f"column{i + 1}", join(r[i] for r in rows if i < len(r))) for i in range(width))
         self._order(select, Scope([], outer, list(outputs)), outputs, ctes)
         return outputs
 
@@ -213,8 +234,7 @@ class Lineage:
         sides = [self.query(arm, outer, ctes) for arm in reversed(arms)]
         first = sides[0]
         outputs = tuple(
-            (name, frozenset().union(*(side[i][1] for side in sides if i < len(side))))
-            for i, (name, _) in enumerate(first)
+            (name, join(side[i][1] for side in sides if i < len(side))) for i, (name, _) in enumerate(first)
         )
         if distinct:
             for _, taint in outputs:
@@ -273,7 +293,7 @@ class Lineage:
         taint = self.value(node, scope, ctes)
         fields = node.get("ColumnRef", {}).get("fields", ())
         if len(fields) == 1 and "String" in fields[0]:
-            taint |= frozenset().union(*(t for n, t in outputs if n == fields[0]["String"]["sval"]))
+            taint |= join(t for n, t in outputs if n == fields[0]["String"]["sval"])
         self.use(taint, use)
 
     def _window(self, window: Node, scope: Scope, ctes: dict[str, tuple[Output, ...]]) -> None:
@@ -332,7 +352,12 @@ class Lineage:
         """The source that a RangeVar is."""
         alias = node.get("alias", {})
         name = node.get("relname", "")
-        columns = ctes[name] if "schemaname" not in node and name in ctes else self._columns(node)
+        if "schemaname" not in node and name in ctes:
+            columns: tuple[Output, ...] | None = ctes[name]
+        else:
+            columns = self._columns(node)
+            if self._rows is not None:
+                self.use(self._rows(node), Use.PREDICATE)
         if columns is not None:
             columns = _renamed(columns, _colnames(alias))
         return Source(alias.get("aliasname", name), columns, schema=node.get("schemaname"))
@@ -370,13 +395,13 @@ class Lineage:
         self.use(self.value(node.get("quals"), Scope(scope.sources, scope.outer), ctes), Use.JOIN)
         if "join_using_alias" in node:
             alias = node["join_using_alias"]["aliasname"]
-            merged = tuple((n, frozenset().union(*(s.taint_of(n) or CLEAN for s in added))) for n in common)
+            merged = tuple((n, join(s.taint_of(n) or CLEAN for s in added)) for n in common)
             scope.sources.append(Source(alias, merged))
         if "alias" in node:
             columns: tuple[Output, ...] | None = ()
             for s in added:
                 columns = None if columns is None or s.columns is None else columns + s.columns
-            rest = frozenset().union(*(s.rest for s in added)) if added else CLEAN
+            rest = join(s.rest for s in added)
             whole = Source(
                 node["alias"]["aliasname"],
                 None if columns is None else _renamed(columns, _colnames(node["alias"])),
@@ -497,16 +522,11 @@ class Lineage:
                         taint |= self._indirection(inner, scope, ctes, stack)
                     case "SubLink":
                         stack.append(inner.get("testexpr"))
-                        outputs = self.query(inner["subselect"], scope, ctes)
-                        match inner.get("subLinkType"):
-                            case "EXISTS_SUBLINK":
-                                pass
-                            case _:
-                                for _, t in outputs:
-                                    taint |= t
+                        taint |= self._sublink(
+                            inner["subselect"], inner["subLinkType"] != "EXISTS_SUBLINK", scope, ctes
+                        )
                     case "JsonArrayQueryConstructor":
-                        for _, t in self.query(inner["query"], scope, ctes):
-                            taint |= t
+                        taint |= self._sublink(inner["query"], True, scope, ctes)
                     case "FuncCall":
                         taint |= self._call(inner, scope, ctes)
                     case "A_Const" | "TypeName" | "typeName" | "ParamRef":
@@ -515,6 +535,13 @@ class Lineage:
                         if type(inner) is dict or type(inner) is list:
                             stack.append(inner)
         return frozenset(taint)
+
+    def _sublink(self, node: Node, valued: bool, scope: Scope, ctes: dict[str, tuple[Output, ...]]) -> Taint:
+        """What a subquery in an expression gives. In a view's analysis its rows decide its value alone."""
+        inside = self if self._rows is None else self._again()
+        outputs = inside.query(node, scope, ctes)
+        taint = join(t for _, t in outputs) if valued else CLEAN
+        return taint if inside is self else taint | inside.shaping
 
     def _indirection(self, node: Node, scope: Scope, ctes: dict[str, tuple[Output, ...]], stack: list[Any]) -> Taint:
         """(row).column takes that column's taint alone."""
@@ -534,6 +561,8 @@ class Lineage:
         name = call["funcname"][-1]["String"]["sval"]
         args = call.get("args", ())
         taint = self.value(list(args), scope, ctes)
+        if self._calls is not None:
+            taint |= self._calls(call)
         for s in call.get("agg_order", ()):
             self.use(self.value(s["SortBy"]["node"], scope, ctes), Use.ORDER)
         self.use(self.value(call.get("agg_filter"), scope, ctes), Use.PREDICATE)
@@ -585,6 +614,8 @@ def _renamed(columns: tuple[Output, ...], names: list[str]) -> tuple[Output, ...
 
 def _label(value: Node) -> str:
     """The name that PostgreSQL gives an unnamed output (FigureColname)."""
+    kind: str
+    node: Node
     kind, node = next(iter(value.items()), ("", {}))
     match kind:
         case "ColumnRef":

@@ -1,0 +1,67 @@
+"""The SQL text of a mask: an expression of the column's own type that stands where the column stood.
+
+Knows masks and PostgreSQL's types. Invariant: every expression is total (it has a value for every input, and cannot
+fail on some values and not on others), and a mask that does not depend on the value does not read the column.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import assert_never
+
+from redactor.sql.quote import identifier, literal
+from redactor.treatment import Mask, MaskKind
+
+_TEXT = re.compile(r"(text|character varying|character|name|pg_catalog\.(text|varchar|bpchar))(\(\d+\))?\Z")
+_INTEGER = {"smallint": 2, "integer": 4, "bigint": 8}
+_DATES = re.compile(r"(date|timestamp(\(\d\))? with(out)? time zone)\Z")
+_SIMPLE = {
+    "boolean": re.compile(r"true|false"),
+    "smallint": re.compile(r"-?\d{1,4}"),
+    "integer": re.compile(r"-?\d{1,9}"),
+    "bigint": re.compile(r"-?\d{1,18}"),
+    "date": re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])"),
+    "double precision": re.compile(r"-?\d{1,9}(\.\d{1,9})?"),
+    "numeric": re.compile(r"-?\d{1,9}(\.\d{1,9})?"),
+    "uuid": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+}
+
+
+def expression(mask: Mask, column: str, type_name: str, key: str = "") -> str:
+    """The mask of a column of that type, `type_name` being what NULL is cast to. `key`: of the hash masks."""
+    null = f"NULL::{type_name}"
+    value = identifier(column)
+    text = _TEXT.match(type_name) is not None
+    match mask.kind:
+        case MaskKind.NULL:
+            return null
+        case MaskKind.CONSTANT:
+            constant = str(mask.argument)
+            fits = text or ((p := _SIMPLE.get(type_name)) is not None and p.fullmatch(constant) is not None)
+            return f"{literal(constant)}::{type_name}" if fits else null
+        case MaskKind.PARTIAL:
+            if not text:
+                return null
+            n = int(mask.argument or 4)
+            kept = f"CASE WHEN length({value}::text) > {2 * n} THEN right({value}::text, {n}) ELSE '' END"
+            return f"(repeat('*', 8) || {kept})::{type_name}"
+        case MaskKind.YEAR | MaskKind.MONTH:
+            if _DATES.match(type_name) is None:
+                return null
+            if type_name.endswith("with time zone"):
+                # in UTC, so that the answer does not depend on the session
+                return f"(date_trunc('{mask.kind.value}', {value}, 'UTC'))::{type_name}"
+            return f"(date_trunc('{mask.kind.value}', {value}::timestamp))::{type_name}"
+        case MaskKind.BUCKET:
+            width = int(mask.argument or 10)
+            if type_name in _INTEGER:
+                # toward zero, so that no value leaves its type's range
+                return f"(({value} / {width}) * {width})::{type_name}"
+            return null
+        case MaskKind.HASH:
+            if not text or not key:
+                return null
+            mixed = literal(f"{key}:{mask.argument}:")
+            return f"left(encode(sha256(convert_to({mixed} || {value}::text, 'UTF8')), 'hex'), 16)::{type_name}"
+        case _:
+            assert_never(mask.kind)

@@ -1,0 +1,101 @@
+"""What a name means in a session: search_path, the session's own objects, the catalog.
+
+Knows PostgreSQL's rules of name resolution (docs, 5.10.3 The Schema Search Path). Must not know what is protected.
+A schema that the requester has no USAGE on is skipped by the server; which those are is not known here, so a name
+that more than one schema of the path could give says so (`others`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redactor.catalog import Catalog, Function, Operator, Relation, Type
+from redactor.context import Context
+from redactor.model import Own, RelationName
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a relation's name means: a relation of the catalog, or the session's own. `others`: later in the path."""
+
+    relation: Relation | None = None
+    own: Own | None = None
+    others: tuple[Relation, ...] = ()
+
+
+class Names:
+    """Resolution of names in one context."""
+
+    def __init__(self, catalog: Catalog, context: Context) -> None:
+        self._catalog = catalog
+        self._now = context.now
+        schemas: list[str] = []
+        for s in context.path:
+            name = context.login if s == "$user" else s
+            if name in catalog.schemas or name in ("pg_temp", "pg_catalog") or self._made(name):
+                schemas.append(name)
+        if "pg_catalog" not in schemas:
+            schemas.insert(0, "pg_catalog")
+        self._function_schemas = [s for s in schemas if s != "pg_temp"]
+        if "pg_temp" not in schemas:
+            schemas.insert(0, "pg_temp")
+        self._schemas = schemas
+
+    def _made(self, schema: str) -> bool:
+        return any(o.schema == schema for o in self._now.owns)
+
+    def relation(self, schema: str | None, name: str) -> Found | None:
+        """What a relation's name means; None: nothing that is known."""
+        found: Found | None = None
+        others: list[Relation] = []
+        for s in self._schemas if schema is None else (schema,):
+            here = self._in(s, name)
+            if here is None:
+                continue
+            if found is None:
+                found = here
+            elif here.relation is not None:
+                others.append(here.relation)
+        if found is None or not others:
+            return found
+        return Found(found.relation, found.own, tuple(others))
+
+    def _in(self, schema: str, name: str) -> Found | None:
+        if schema.startswith("pg_temp"):
+            schema = "pg_temp"
+        for own in self._now.owns:
+            if own.schema == schema and own.name == name and own.kind in _RELATIONS:
+                return Found(own=own)
+        if schema == "pg_temp" or (schema, name) in self._now.dropped:
+            return None
+        relation = self._catalog.relation(RelationName(schema, name))
+        return None if relation is None else Found(relation)
+
+    def schema_of_new(self) -> str | None:
+        """The schema in which an unqualified CREATE makes its object: the first of the path that exists."""
+        return next((s for s in self._schemas if s not in ("pg_temp", "pg_catalog")), None)
+
+    def functions(self, schema: str | None, name: str) -> tuple[Function, ...]:
+        """Every function that is not PostgreSQL's own and that the name could mean."""
+        found = self._catalog.functions_named(name)
+        if not found:
+            return found
+        schemas = self._function_schemas if schema is None else (schema,)
+        return tuple(f for f in found if f.schema in schemas)
+
+    def builtin(self, schema: str | None, name: str) -> bool:
+        """Whether the name can be a function of pg_catalog."""
+        return schema in (None, "pg_catalog") and name in self._catalog.builtin_functions
+
+    def operators(self, schema: str | None, name: str) -> tuple[Operator, ...]:
+        """Every operator that is not PostgreSQL's own and that the name could mean."""
+        schemas = self._function_schemas if schema is None else (schema,)
+        return tuple(o for o in self._catalog.operators if o.name == name and o.schema in schemas)
+
+    def types(self, schema: str | None, name: str) -> tuple[Type, ...]:
+        """Every type of the catalog outside pg_catalog that the name could mean, arrays by their element's name."""
+        schemas = self._schemas if schema is None else (schema,)
+        return tuple(t for t in self._catalog.types.values() if t.name == name and t.schema in schemas)
+
+
+_RELATIONS = frozenset({"table", "view", "materialized view", "sequence"})
