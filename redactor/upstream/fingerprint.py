@@ -73,7 +73,7 @@ async def fingerprint(connection: asyncpg.Connection) -> str:
     UpstreamError.
     """
     try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
+        async with connection.transaction():
             await connection.execute("SET LOCAL search_path = ''; SET LOCAL jit = off")
             visible = await connection.fetch(
                 "SELECT name FROM unnest($1::text[]) name WHERE has_table_privilege(name, 'SELECT') ORDER BY name",
