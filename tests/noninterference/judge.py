@@ -1,0 +1,197 @@
+"""Compares what two databases let a requester see, and keeps them as they were between probes.
+
+Knows that two observations must be equal and that no protected value may stand in either; knows nothing of why. A
+verdict holds for the pair: `LEAK`, `CRASH`, `HANG`, `DIFFERS` (harmless ones), `refused` (both said the same error) or
+`same`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, LiteralString, cast
+
+import psycopg
+
+from tests.noninterference import city
+from tests.noninterference.corpus import Probe
+from tests.noninterference.play import Played, Target, play
+
+BAD = frozenset({"LEAK", "CRASH", "HANG", "DIFFERS"})
+SLOWER = 0.3
+"""Seconds between the two sides that tell them apart; the timing probes sleep for 0.5."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A probe's verdict. `why` is for people; `a` and `b` are what was seen."""
+
+    probe: Probe
+    verdict: str
+    why: str = ""
+    a: Any = None
+    b: Any = None
+
+    @property
+    def bad(self) -> bool:
+        return self.verdict in BAD
+
+
+class Keeper:
+    """Puts a database back after a probe that left a trace in it: an assigned transaction id, a moved sequence.
+
+    `pair` None: somebody else's server, nothing is put back.
+    """
+
+    def __init__(self, pair: city.Pair | None, names: Iterable[str], after: Callable[[], None] | None = None) -> None:
+        self.pair, self.names, self.after = pair, tuple(names), after
+        self.positions: dict[str, Any] = {}
+        self.xid = ""
+        self.restored = 0
+        if pair:
+            self.restore()
+
+    def restore(self) -> None:
+        """Both anew from their templates."""
+        if self.pair is None:
+            return
+        for name in self.names:
+            city.restore(self.pair, name)
+        with psycopg.connect(self.pair.server, autocommit=True) as c:
+            for role in city.ROLES:
+                c.execute(cast(LiteralString, f"ALTER ROLE {role} RESET ALL"))
+        self.positions = {n: self._positions(n) for n in self.names}
+        self.xid = self._xid()
+        self.restored += 1
+        if self.after:
+            self.after()
+
+    def tidy(self, probe: Probe, *played: Played) -> None:
+        """After each probe."""
+        if self.pair is None:
+            return
+        now = self._xid()
+        if any(p.dirty or p.fault for p in played) or (not probe.wrap and now != self.xid):
+            self.restore()
+        elif now != self.xid:
+            self.xid = now
+            if any(self._positions(n) != self.positions[n] for n in self.names):
+                self.restore()
+
+    def _xid(self) -> str:
+        assert self.pair is not None
+        with psycopg.connect(self.pair.server, autocommit=True) as c:
+            row = c.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").fetchone()
+            assert row is not None
+            return str(row[0])
+
+    def _positions(self, name: str) -> list[Any]:
+        assert self.pair is not None
+        with psycopg.connect(self.pair.at(name), autocommit=True) as c:
+            return c.execute("SELECT schemaname, sequencename, last_value FROM pg_sequences ORDER BY 1, 2").fetchall()
+
+
+def difference(a: Any, b: Any, path: str = "") -> str:
+    """Where two observations first part."""
+    if type(a) is type(b):
+        if isinstance(a, dict):
+            for k in sorted(a.keys() | b.keys()):
+                if a.get(k) != b.get(k):
+                    return difference(a.get(k), b.get(k), f"{path}.{k}")
+        elif isinstance(a, list):
+            for i, (x, y) in enumerate(zip_longest(a, b)):
+                if x != y:
+                    return difference(x, y, f"{path}[{i}]")
+    return f"at {path or 'top'}: {_short(a)} against {_short(b)}"
+
+
+def _short(x: Any) -> str:
+    s = json.dumps(x, ensure_ascii=False)
+    return s if len(s) < 160 else s[:157] + "..."
+
+
+def canaries(seen: Any, probe: Probe) -> set[str]:
+    """Protected values that stand in an observation though the probe does not name them."""
+    own = json.dumps(probe.steps).upper()
+    return {m for m in city.CANARY.findall(json.dumps(seen)) if m.upper() not in own}
+
+
+def _slow(a: Played, b: Played) -> str:
+    for i, (x, y) in enumerate(zip(a.seconds, b.seconds, strict=False)):
+        if abs(x - y) > SLOWER:
+            return f"step {i} took {x:.2f} s and {y:.2f} s"
+    return ""
+
+
+def attack(probe: Probe, a: Target, b: Target, keeper: Keeper, timeout: float = 10, searched: bool = True) -> Finding:
+    """Plays an attack on both sides. A difference in time counts only when it comes twice.
+
+    `searched`: whether a protected value in the answer is a leak by itself (not in a control run on two equal sides).
+    """
+    finding = _attack(probe, a, b, keeper, timeout, searched)
+    if finding.why.startswith("time"):
+        finding = _attack(probe, a, b, keeper, timeout, searched)
+    return finding
+
+
+def _attack(probe: Probe, a: Target, b: Target, keeper: Keeper, timeout: float, searched: bool) -> Finding:
+    pa = play(probe, a, timeout)
+    pb = play(probe, b, timeout)
+    keeper.tidy(probe, pa, pb)
+    sight = (pa.seen, pb.seen)
+    if pa.seen != pb.seen:
+        return Finding(probe, "LEAK", difference(*sight), *sight)
+    if searched and (found := canaries(pa.seen, probe)):
+        return Finding(probe, "LEAK", f"protected values: {sorted(found)[:3]}", *sight)
+    for p in (pa, pb):
+        if p.fault:
+            return Finding(probe, "HANG" if p.fault.startswith("hang") else "CRASH", p.fault, *sight)
+    if slow := _slow(pa, pb):
+        return Finding(probe, "LEAK", f"time: {slow}", *sight)
+    errors = pa.errors()
+    if errors:
+        return Finding(probe, "refused", f"{errors[0].get('C')} {errors[0].get('M')}", *sight)
+    return Finding(probe, "same", "", *sight)
+
+
+def harmless(probe: Probe, direct: Target, through: Target, keeper: Keeper, timeout: float = 10) -> Finding:
+    """Plays harmless work directly and through the proxy: it must be the same, message for message."""
+    pd = play(probe, direct, timeout)
+    pt = play(probe, through, timeout)
+    keeper.tidy(probe, pd, pt)
+    sight = (pd.seen, pt.seen)
+    if pd.fault or (pd.errors() and not probe.error):
+        return Finding(probe, "DIFFERS", f"fails directly: {pd.fault or pd.errors()[0]}", *sight)
+    if pt.fault:
+        return Finding(probe, "HANG" if pt.fault.startswith("hang") else "CRASH", pt.fault, *sight)
+    if pd.seen != pt.seen:
+        said = [e for e in pt.errors() if e not in pd.errors()]
+        why = f"refused: {said[0].get('C')} {said[0].get('M')}" if said else difference(*sight)
+        return Finding(probe, "DIFFERS", why, *sight)
+    return Finding(probe, "same", "", *sight)
+
+
+def tally(findings: Iterable[Finding]) -> dict[str, dict[str, int]]:
+    """Verdicts by family."""
+    out: dict[str, dict[str, int]] = {}
+    for f in findings:
+        row = out.setdefault(f.probe.family, {})
+        row[f.verdict] = row.get(f.verdict, 0) + 1
+    return out
+
+
+def lines(findings: Iterable[Finding]) -> Iterator[str]:
+    """A table of the tally."""
+    table = tally(findings)
+    verdicts = [v for v in ("same", "refused", *sorted(BAD)) if any(v in row for row in table.values())]
+    yield f"{'family':<16}{'all':>6}" + "".join(f"{v:>10}" for v in verdicts)
+    for family, row in [*table.items(), ("TOTAL", {v: sum(r.get(v, 0) for r in table.values()) for v in verdicts})]:
+        yield f"{family:<16}{sum(row.values()):>6}" + "".join(f"{row.get(v, 0) or '.':>10}" for v in verdicts)
+
+
+def only(findings: Iterable[Finding], pattern: str) -> list[Finding]:
+    """Those whose family and id match."""
+    return [f for f in findings if re.search(pattern, f"{f.probe.family}/{f.probe.id}")]
