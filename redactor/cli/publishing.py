@@ -1,0 +1,125 @@
+"""Each database's newest judge, and how it is replaced: on DDL, on changed files, and by looking now and then.
+
+Knows redactor's own upstream connections and how a judge is made. Must not know sessions. Invariants: a judge is
+replaced by one assignment and never changed; after `refresh` returns, the judge in force knows everything that was
+committed upstream before it was called; what cannot be read leaves the old judge in force and raises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import asyncpg  # type: ignore[import-untyped]
+
+from redactor import upstream
+from redactor.catalog import Catalog
+from redactor.cli import oplog
+from redactor.config import Database
+from redactor.errors import RedactorError, UpstreamError
+from redactor.model import Judge
+from redactor.policy import Policy
+from redactor.review import Review
+
+LOOK_SECONDS = 5.0
+"""From one look at the catalog's fingerprint to the next."""
+
+Maker = Callable[[Catalog, Policy, Review], Judge]
+
+
+class Published:
+    """One database. `start` it before `current` is asked for; `watch` it while it is served."""
+
+    def __init__(self, database: Database, policy: Policy, review: Review, make: Maker) -> None:
+        self.database = database
+        self._policy, self._review, self._make = policy, review, make
+        self._judge: Judge | None = None
+        self._catalog: Catalog | None = None
+        self._fingerprint = ""
+        self._connection: asyncpg.Connection | None = None
+        self._lock = asyncio.Lock()
+        self._begun = self._done = 0
+
+    def current(self) -> Judge:
+        """The newest judge."""
+        assert self._judge is not None, "asked for a judge before the first was made"
+        return self._judge
+
+    def groups_of(self, login: str) -> frozenset[str]:
+        """The database roles that a login is a member of, as the newest catalog has it."""
+        assert self._catalog is not None, "asked for groups before the catalog was read"
+        return self._catalog.groups_of(login)
+
+    async def refresh(self) -> None:
+        """Read the catalog anew and publish a judge of it. Raises UpstreamError.
+
+        Those who ask while a reading runs share the next one: the running one may have begun before their change.
+        """
+        wanted = self._begun + 1
+        async with self._lock:
+            if self._done < wanted:
+                await self._read()
+
+    async def replace(self, policy: Policy, review: Review) -> None:
+        """Publish a judge by other files, and by the catalog as it is now. Raises UpstreamError."""
+        async with self._lock:
+            before = self._policy, self._review
+            self._policy, self._review = policy, review
+            try:
+                await self._read()
+            except UpstreamError:
+                # The files hold even while the database is away: they may hide more than the old ones.
+                if self._catalog is None:
+                    self._policy, self._review = before
+                    raise
+                self._judge = self._make(self._catalog, policy, review)
+                raise
+
+    async def watch(self, every: float = LOOK_SECONDS) -> None:
+        """Look at the fingerprint every so many seconds, and refresh where it has changed; until cancelled."""
+        log, reachable = oplog.logger(), True
+        while True:
+            await asyncio.sleep(every)
+            try:
+                async with self._lock:
+                    connection = await self._connected()
+                    if await upstream.fingerprint(connection) != self._fingerprint:
+                        await self._read()
+                        log.info("catalog changed", database=self.database.name, snapshot=self.current().snapshot)
+                if not reachable:
+                    log.info("database reachable again", database=self.database.name)
+                reachable = True
+            except RedactorError as e:
+                if reachable:
+                    log.warning("catalog cannot be read; what is known stays in force", why=e.public)
+                reachable = False
+
+    async def close(self) -> None:
+        """Close redactor's own connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None and not connection.is_closed():
+            await connection.close(timeout=5)
+
+    async def _connected(self) -> asyncpg.Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await upstream.connect(self.database.upstream.url)
+        return self._connection
+
+    async def _read(self) -> None:
+        self._begun += 1
+        this = self._begun
+        try:
+            connection = await self._connected()
+            # The fingerprint first: a change between the two is then seen at the next look.
+            seen = await upstream.fingerprint(connection)
+            catalog = await upstream.read_catalog(connection, self.database.name)
+        except UpstreamError:
+            await self._drop()
+            raise
+        judge = self._make(catalog, self._policy, self._review)
+        self._catalog, self._judge, self._fingerprint, self._done = catalog, judge, seen, this
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()

@@ -1,0 +1,158 @@
+"""What is published follows the database and the files, and survives the database's absence."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from redactor import policy, review
+from redactor.catalog import Catalog
+from redactor.cli.publishing import Published
+from redactor.config import Database, Upstream
+from redactor.context import Context
+from redactor.errors import UpstreamError
+from redactor.model import Allow, Decision, Footprint, Problem, RelationName, Requester
+from redactor.policy import Policy
+from redactor.review import Review
+from tests.servers import Server
+
+POLICY = policy.parse("name: one\nroles: {}\nrules: []\n", "policy.yaml")
+OTHER_POLICY = policy.parse("name: two\nroles: {}\nrules: []\n", "policy.yaml")
+REVIEW = review.parse("database: shop\nrelations: {}\n", "shop.yaml")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A judge that remembers what it was made of."""
+
+    catalog: Catalog
+    policy: Policy
+    review: Review
+    snapshot: str = "none"
+
+    def begin(self, requester: Requester, parameters: Mapping[str, str], search_path: str | None) -> Context | Problem:
+        return Context.start(requester.login)
+
+    def decide(self, requester: Requester, context: Context, text: str) -> Decision:
+        return Allow(Footprint())
+
+    def exempt(self, requester: Requester) -> bool:
+        return True
+
+    def forbidden(self, requester: Requester) -> frozenset[tuple[int, int]]:
+        return frozenset()
+
+
+@pytest.fixture
+async def shop(postgres18: Server) -> AsyncIterator[str]:
+    admin = await asyncpg.connect(postgres18.dsn())
+    await admin.execute("DROP DATABASE IF EXISTS shop WITH (FORCE)")
+    await admin.execute("CREATE DATABASE shop")
+    try:
+        yield postgres18.dsn("shop")
+    finally:
+        await admin.execute("DROP DATABASE shop WITH (FORCE)")
+        await admin.close()
+
+
+def published(url: str) -> Published:
+    upstream = Upstream("127.0.0.1", 0, "postgres", "shop", url=url)
+    return Published(Database("shop", upstream, Path("shop.yaml")), POLICY, REVIEW, Judged)
+
+
+def has(p: Published, name: str) -> bool:
+    judge = p.current()
+    assert isinstance(judge, Judged)
+    return judge.catalog.relation(RelationName("public", name)) is not None
+
+
+async def run(url: str, sql: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(sql)
+    await connection.close()
+
+
+async def test_refresh_sees_what_was_committed_before(shop: str) -> None:
+    p = published(shop)
+    await p.refresh()
+    assert not has(p, "till")
+    await run(shop, "CREATE TABLE till (id int)")
+    assert not has(p, "till")
+    await p.refresh()
+    assert has(p, "till")
+    await p.close()
+
+
+async def test_many_who_ask_at_once_share_readings_and_none_gets_an_old_one(shop: str) -> None:
+    p = published(shop)
+    made = 0
+
+    def make(catalog: Catalog, rules: Policy, reviewed: Review) -> Judged:
+        nonlocal made
+        made += 1
+        return Judged(catalog, rules, reviewed)
+
+    p = Published(p.database, POLICY, REVIEW, make)
+    await p.refresh()
+    made = 0
+
+    async def change(n: int) -> None:
+        await run(shop, f"CREATE TABLE shelf_{n} (id int)")
+        await p.refresh()
+        assert has(p, f"shelf_{n}")
+
+    await asyncio.gather(*(change(n) for n in range(12)))
+    assert 1 <= made < 12
+    await p.close()
+
+
+async def test_watch_notices_changes_made_elsewhere(shop: str) -> None:
+    p = published(shop)
+    await p.refresh()
+    watching = asyncio.create_task(p.watch(0.05))
+    await run(shop, "CREATE TABLE behind_our_back (id int)")
+    async with asyncio.timeout(10):
+        while not has(p, "behind_our_back"):  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.02)
+    watching.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await watching
+    await p.close()
+
+
+async def test_other_files_are_in_force_after_replace(shop: str) -> None:
+    p = published(shop)
+    await p.refresh()
+    await p.replace(OTHER_POLICY, REVIEW)
+    judge = p.current()
+    assert isinstance(judge, Judged)
+    assert judge.policy.name == "two"
+    await p.close()
+
+
+async def test_without_the_database_the_old_judge_stays_and_new_files_still_count(shop: str) -> None:
+    p = published(shop)
+    await run(shop, "CREATE TABLE till (id int)")
+    await p.refresh()
+    await p.close()
+    p.database = replace(p.database, upstream=replace(p.database.upstream, url="postgresql://x@127.0.0.1:1/shop"))
+    with pytest.raises(UpstreamError):
+        await p.refresh()
+    assert has(p, "till")
+    with pytest.raises(UpstreamError):
+        await p.replace(OTHER_POLICY, REVIEW)
+    judge = p.current()
+    assert isinstance(judge, Judged)
+    assert judge.policy.name == "two"
+
+
+async def test_no_judge_without_a_first_reading() -> None:
+    p = published("postgresql://x@127.0.0.1:1/shop")
+    with pytest.raises(UpstreamError, match=r"127\.0\.0\.1:1/shop"):
+        await p.refresh()
