@@ -217,7 +217,7 @@ _DEFAULT: Mapping[MaskKind, int | str] = MappingProxyType(
 _HOW = "mask, refuse, filter, or {mask: year}, {mask: {partial: 4}}, {mask: {bucket: 10}}, ..."
 
 
-def _read_treatment(value: object) -> Treatment:
+def read_treatment(value: object) -> Treatment:
     """The treatment that `otherwise` spells."""
     match value:
         case Mask() | RefuseRead() | FilterRows():
@@ -292,7 +292,7 @@ RoleName = Annotated[str, _identifier("a role's name", r"[A-Za-z0-9_][A-Za-z0-9_
 Tags = Annotated[
     list[Tag], BeforeValidator(lambda v: [v] if isinstance(v, str) else v, json_schema_input_type=str | list[str])
 ]
-TreatmentField = Annotated[Any, PlainValidator(_read_treatment, json_schema_input_type=TreatmentInput)]
+TreatmentField = Annotated[Any, PlainValidator(read_treatment, json_schema_input_type=TreatmentInput)]
 
 
 class RoleForm(Form):
