@@ -1,0 +1,189 @@
+"""The judgement: for every column of a table a label, a tag, a confidence, and the evidence in words.
+
+Adds up what names, comments, lists of labels, foreign keys and sampled values say, weighs it by whom the column is
+about, and takes away what the pack's negatives explain. Never quotes a value. Invariant: a suggestion is a pure
+function of the facts and the pack, and every suggestion has evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from redactor.tagging.facts import ColumnFacts, TableFacts, family
+from redactor.tagging.names import pattern, spelled
+from redactor.tagging.pack import LABELS, Label, NameSpec, NegativeSpec, Pack
+from redactor.tagging.tables import Reading, Said, read
+
+_NEAR = 0.08
+"""Scores this close count as equal: then the label that is first in the order of precedence wins."""
+
+_COMMENT = 0.9
+"""What a comment's words count, against the same words in a name."""
+
+_COMMENT_WORDS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is suggested for a column. `confidence` is how sure it is that the column is protected, 0 to 1; below the
+    pack's threshold the label is `none` and `tag` names the nearest one, or is empty."""
+
+    table: str
+    column: str
+    label: Label
+    tag: str
+    confidence: float
+    evidence: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Case:
+    """The case for one tag: its strongest score and what speaks for it."""
+
+    score: float = 0.0
+    evidence: list[str] = field(default_factory=list)
+
+    def add(self, score: float, why: str) -> None:
+        """Independent evidence adds up without ever reaching certainty; weak evidence is not mentioned."""
+        low, high = sorted((self.score, score))
+        self.score = min(0.995, high + (1 - high) * low * 0.3)
+        if why not in self.evidence:
+            self.evidence.append(why)
+
+
+def judge(table: TableFacts, pack: Pack) -> list[Finding]:
+    """A finding for each column of the table, in order."""
+    reading = read(table, pack)
+    return [
+        _finding(table, fact, said, reading, pack) for fact, said in zip(table.columns, reading.columns, strict=True)
+    ]
+
+
+def suggest(tables: Iterable[TableFacts], pack: Pack) -> Iterator[Finding]:
+    """The findings for all columns of all tables."""
+    for table in tables:
+        yield from judge(table, pack)
+
+
+def _finding(table: TableFacts, fact: ColumnFacts, said: Said, reading: Reading, pack: Pack) -> Finding:
+    for tag in fact.declared:
+        if tag in pack.tags:
+            return Finding(table.name, fact.name, pack.tags[tag].label, tag, 1.0, (f"declared: redactor:{tag}",))
+    cases = _cases(fact, said, reading, pack)
+    best_tag, best = "", _Case()
+    for tag, case in cases.items():
+        if case.score > best.score + _NEAR or (
+            case.score > best.score - _NEAR
+            and _rank(pack.tags[tag].label, best_tag, pack, case.score > best.score)
+        ):
+            best_tag, best = tag, case
+    if not best_tag:
+        return Finding(table.name, fact.name, "none", "", 0.02, ())
+    confidence = round(best.score, 3)
+    label: Label = pack.tags[best_tag].label if confidence >= pack.threshold else "none"
+    return Finding(table.name, fact.name, label, best_tag, confidence, tuple(best.evidence))
+
+
+def _rank(label: Label, other: str, pack: Pack, higher: bool) -> bool:
+    if not other:
+        return True
+    mine, its = LABELS.index(label), LABELS.index(pack.tags[other].label)
+    return mine < its or (mine == its and higher)
+
+
+def _cases(fact: ColumnFacts, said: Said, reading: Reading, pack: Pack) -> dict[str, _Case]:
+    cases: dict[str, _Case] = {}
+    comment = _comment_words(fact, pack)
+    for tag, spec in pack.tags.items():
+        case = _Case()
+        best: tuple[float, str] = (0.0, "")
+        for name in spec.names:
+            score = _name_score(name, said.words, said.weighty, said, reading, spec.label, tag, pack)
+            if score > best[0]:
+                best = (score, f"name: {fact.name!r} says {spelled(name.words)!r}" + _where(name, said, reading))
+        if best[0]:
+            case.add(*best)
+        if comment:
+            told: tuple[float, str] = (0.0, "")
+            for name in spec.names:
+                if name.comment and not name.words.startswith("="):
+                    score = _COMMENT * _name_score(
+                        name, comment, frozenset(comment), said, reading, spec.label, tag, pack
+                    )
+                    if score > told[0]:
+                        told = (score, f"comment says {spelled(name.words)!r}")
+            if told[0]:
+                case.add(*told)
+        if case.score:
+            factor, whys = _taken_away(tag, spec.label, said.words, said, reading, pack)
+            case.score *= factor
+            case.evidence.extend(whys)
+            cases[tag] = case
+    return cases
+
+
+def _comment_words(fact: ColumnFacts, pack: Pack) -> tuple[str, ...]:
+    if not fact.comment:
+        return ()
+    return tuple(w for w in pack.vocabulary.words(fact.comment) if w not in pack.vocabulary.idle)[:_COMMENT_WORDS]
+
+
+def _name_score(
+    name: NameSpec,
+    words: tuple[str, ...],
+    weighty: frozenset[str],
+    said: Said,
+    reading: Reading,
+    label: Label,
+    tag: str,
+    pack: Pack,
+) -> float:
+    if not pattern(name.words).fits(words, weighty):
+        return 0.0
+    if not _placed(name.inside, name.outside, name.types, name.not_types, said, reading):
+        return 0.0
+    weights = name.who or pack.weights.get(tag) or pack.weights.get(label, {})
+    return name.score * weights.get(said.who, 1.0)
+
+
+def _placed(
+    inside: tuple[str, ...],
+    outside: tuple[str, ...],
+    types: tuple[str, ...],
+    not_types: tuple[str, ...],
+    said: Said,
+    reading: Reading,
+) -> bool:
+    if inside and not any(c in reading.contexts for c in inside):
+        return False
+    if any(c in reading.contexts for c in outside):
+        return False
+    if types and said.family and said.family not in types:
+        return False
+    return not (not_types and said.family in not_types)
+
+
+def _taken_away(
+    tag: str, label: Label, words: tuple[str, ...], said: Said, reading: Reading, pack: Pack
+) -> tuple[float, list[str]]:
+    factor, whys = 1.0, []
+    for n in pack.negatives:
+        if n.applies and tag not in n.applies and label not in n.applies and tag.split(".")[0] not in n.applies:
+            continue
+        if pattern(n.words).fits(words, said.weighty) and _placed(
+            n.inside, n.outside, n.types, n.not_types, said, reading
+        ):
+            factor *= n.factor
+            whys.append("against: " + (n.because or f"says {spelled(n.words)!r}"))
+    return factor, whys
+
+
+def _where(name: NameSpec, said: Said, reading: Reading) -> str:
+    for context in name.inside:
+        if context in reading.contexts:
+            return f", in a table about {context.replace('_', ' ')} ({reading.contexts[context]})"
+    return f", about a {said.who}" if said.who in ("person", "organisation") else ""
+
+
+__all__ = ["Finding", "NegativeSpec", "family", "judge", "suggest"]

@@ -1,0 +1,293 @@
+"""The domain pack: what reveals, as data. Tags with their reasons, names, contexts, negatives, value dictionaries.
+
+Knows the files' form and checks it; holds no knowledge of its own. A data steward adds to it in YAML; a local pack
+(`--pack DIR`) is laid over the shipped one, file by file, key by key. Invariant: a pack that loads is consistent:
+every label, tag and context that is named exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML, YAMLError
+
+from redactor.errors import ConfigurationError, Fault
+from redactor.tagging.names import words_in
+from redactor.tagging.words import Vocabulary, singular
+
+Label = Literal["direct", "documentary", "origin", "programme", "proxy", "trace", "free_text", "none"]
+LABELS: Final[tuple[Label, ...]] = (
+    "direct",
+    "documentary",
+    "origin",
+    "programme",
+    "proxy",
+    "trace",
+    "free_text",
+    "none",
+)
+"""In order of precedence: where two fit a column, the first wins."""
+
+CORE: Final[frozenset[Label]] = frozenset({"direct", "documentary", "origin", "programme"})
+"""The labels whose columns must not be missed."""
+
+WHO: Final = ("person", "unknown", "organisation", "nobody")
+SHIPPED: Final = Path(__file__).parent / "pack"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NameSpec(_Model):
+    """One way to write it. `words`: see `names.Pattern`. `in`, `not_in`: contexts; `types`: families of types.
+
+    `who` overrides how much the score counts by whom the column is about.
+    """
+
+    words: str
+    score: float = Field(gt=0, le=1)
+    inside: tuple[str, ...] = Field(default=(), alias="in")
+    outside: tuple[str, ...] = Field(default=(), alias="not_in")
+    types: tuple[str, ...] = ()
+    not_types: tuple[str, ...] = ()
+    who: dict[str, float] | None = None
+    comment: bool = True
+
+
+class TagSpec(_Model):
+    """A tag: what it means, why it reveals, the law, how it is treated, and the names it goes by."""
+
+    label: Label
+    means: str
+    because: str
+    statute: tuple[str, ...] = ()
+    treatment: dict[str, str] = {}
+    names: tuple[NameSpec, ...] = ()
+    values: tuple[str, ...] = ()
+
+
+class NegativeSpec(_Model):
+    """Names that look like something and are not: what of a score is left (`factor`), for which labels or tags."""
+
+    words: str
+    factor: float = Field(ge=0, le=1)
+    applies: tuple[str, ...] = Field(default=(), alias="for")
+    inside: tuple[str, ...] = Field(default=(), alias="in")
+    outside: tuple[str, ...] = Field(default=(), alias="not_in")
+    types: tuple[str, ...] = ()
+    not_types: tuple[str, ...] = ()
+    because: str = ""
+
+
+class ContextSpec(_Model):
+    """A kind of table. `heads`: last words of its name; `words`: words anywhere; `columns`: patterns of columns.
+
+    `need`: how many of the patterns must be there to say so by columns alone; with a name that agrees, none need.
+    `share`: the part of the columns that the patterns must cover. `not_with`: contexts by name that rule it out.
+    """
+
+    heads: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    need: int = 0
+    share: float = 0
+    not_with: tuple[str, ...] = ()
+    qualifiers: tuple[str, ...] = ()
+    who: str | None = None
+    means: str = ""
+
+
+class ValueSpec(_Model):
+    """What values look like. `pattern`: a regular expression for a whole value; `check`: a rule by name;
+    `words`: a dictionary. `least`: the share of sampled values that must fit; `kinds`: how many distinct ones.
+    """
+
+    tag: str
+    means: str
+    pattern: str | None = None
+    check: str | None = None
+    words: str | None = None
+    least: float = 0.8
+    kinds: int = 1
+    score: float = Field(default=0.9, gt=0, le=1)
+    alone: bool = True
+    not_in: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A loaded pack. `weights`: label, or tag, to who to factor."""
+
+    tags: dict[str, TagSpec]
+    contexts: dict[str, ContextSpec]
+    negatives: tuple[NegativeSpec, ...]
+    values: dict[str, ValueSpec]
+    dictionaries: dict[str, frozenset[str]]
+    weights: dict[str, dict[str, float]]
+    threshold: float
+    vocabulary: Vocabulary
+
+
+def load(local: Path | None = None) -> Pack:
+    """The shipped pack, with a directory of local additions over it.
+
+    Raises ConfigurationError with every fault found.
+    """
+    return _load(local.resolve() if local else None)
+
+
+@lru_cache(maxsize=8)
+def _load(local: Path | None) -> Pack:
+    faults: list[Fault] = []
+    raw: dict[str, Any] = {}
+    for folder in [SHIPPED, *([local] if local else [])]:
+        files = sorted(folder.glob("*.yaml"))
+        if not files:
+            faults.append(Fault(str(folder), 0, 0, "no pack here", "a directory with *.yaml files"))
+        for file in files:
+            _merge(raw, _read(file, faults), file, faults)
+    if faults:
+        raise ConfigurationError(faults)
+    return _build(raw, str(local or SHIPPED))
+
+
+def _read(file: Path, faults: list[Fault]) -> dict[str, Any]:
+    try:
+        read = YAML(typ="safe", pure=True).load(file.read_text("utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        at = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        faults.append(Fault(str(file), *at, getattr(error, "problem", None) or "not YAML"))
+        return {}
+    if not isinstance(read, dict):
+        faults.append(Fault(str(file), 0, 0, "must be a mapping"))
+        return {}
+    return read
+
+
+_SECTIONS = ("tags", "contexts", "negatives", "values", "dictionaries", "weights", "threshold", "words")
+
+
+def _merge(into: dict[str, Any], more: dict[str, Any], file: Path, faults: list[Fault]) -> None:
+    for section, content in more.items():
+        if section not in _SECTIONS:
+            faults.append(Fault(str(file), 0, 0, f"unknown section {section!r}", "one of " + ", ".join(_SECTIONS)))
+        elif isinstance(content, list):
+            into[section] = [*into.get(section, []), *content]
+        elif isinstance(content, dict):
+            known = into.setdefault(section, {})
+            for key, value in content.items():
+                known[key] = _over(known[key], value) if key in known else value
+        else:
+            into[section] = content
+
+
+def _over(old: Any, new: Any) -> Any:
+    # lists grow, mappings merge, anything else is replaced
+    if isinstance(old, list) and isinstance(new, list):
+        return [*old, *new]
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {**old, **{k: _over(old[k], v) if k in old else v for k, v in new.items()}}
+    return new
+
+
+def _build(raw: dict[str, Any], where: str) -> Pack:
+    faults: list[Fault] = []
+
+    def each(section: str, model: type[Any]) -> dict[str, Any]:
+        out = {}
+        for key, content in raw.get(section, {}).items():
+            try:
+                out[str(key)] = model.model_validate(content)
+            except ValidationError as error:
+                faults.extend(_faults(error, where, f"{section}.{key}"))
+        return out
+
+    tags: dict[str, TagSpec] = each("tags", TagSpec)
+    contexts: dict[str, ContextSpec] = each("contexts", ContextSpec)
+    values: dict[str, ValueSpec] = each("values", ValueSpec)
+    negatives: list[NegativeSpec] = []
+    for at, content in enumerate(raw.get("negatives", [])):
+        try:
+            negatives.append(NegativeSpec.model_validate(content))
+        except ValidationError as error:
+            faults.extend(_faults(error, where, f"negatives[{at}]"))
+    dictionaries = {
+        str(k): frozenset(w.strip().lower() for line in v for w in str(line).split(";") if w.strip())
+        for k, v in raw.get("dictionaries", {}).items()
+    }
+    for tag, spec in tags.items():
+        for name in spec.names:
+            faults.extend(_unknown(where, f"tags.{tag}: {name.words!r}", (*name.inside, *name.outside), contexts))
+    for n in negatives:
+        faults.extend(_unknown(where, f"negatives: {n.words!r}", (*n.inside, *n.outside), contexts))
+        known = (*LABELS, *tags)
+        faults.extend(
+            Fault(where, 0, 0, f"negatives: {n.words!r} is for {name!r}, which is neither a label nor a tag")
+            for name in n.applies
+            if name not in known
+        )
+    faults.extend(
+        Fault(where, 0, 0, f"values.{k}: no tag {v.tag!r}") for k, v in values.items() if v.tag not in tags
+    )
+    faults.extend(
+        Fault(where, 0, 0, f"values.{k}: no dictionary {v.words!r}")
+        for k, v in values.items()
+        if v.words is not None and v.words not in dictionaries
+    )
+    if faults:
+        raise ConfigurationError(faults)
+    vocabulary = _vocabulary(raw.get("words", {}), tags.values(), negatives, contexts.values())
+    return Pack(
+        tags,
+        contexts,
+        tuple(negatives),
+        values,
+        dictionaries,
+        {str(k): {str(w): float(f) for w, f in v.items()} for k, v in raw.get("weights", {}).items()},
+        float(raw.get("threshold", 0.5)),
+        vocabulary,
+    )
+
+
+def _unknown(where: str, what: str, named: Sequence[str], contexts: dict[str, ContextSpec]) -> list[Fault]:
+    return [Fault(where, 0, 0, f"{what}: no context {name!r}") for name in named if name not in contexts]
+
+
+def _faults(error: ValidationError, where: str, what: str) -> list[Fault]:
+    return [
+        Fault(where, 0, 0, ".".join([what, *(str(p) for p in e["loc"])]) + ": " + e["msg"]) for e in error.errors()
+    ]
+
+
+def _vocabulary(
+    raw: dict[str, Any],
+    tags: Iterable[TagSpec],
+    negatives: Iterable[NegativeSpec],
+    contexts: Iterable[ContextSpec],
+) -> Vocabulary:
+    means = {str(k): tuple(str(v).split()) for k, v in raw.get("means", {}).items()}
+    compounds = {str(k): tuple(str(v).split()) for k, v in raw.get("compounds", {}).items()}
+    known = {w for line in raw.get("known", []) for w in str(line).split()}
+    known.update(means)
+    known.update(w for meaning in (*means.values(), *compounds.values()) for w in meaning)
+    patterns = [n.words for t in tags for n in t.names] + [n.words for n in negatives]
+    for c in contexts:
+        patterns.extend((*c.heads, *c.words, *c.columns, *c.qualifiers))
+    for p in patterns:
+        known.update(singular(w) for w in words_in(p))
+    unsplit = {str(w) for w in raw.get("not_in_runs", [])}
+    return Vocabulary(
+        means,
+        compounds,
+        frozenset(w for line in raw.get("prefixes", []) for w in str(line).split()),
+        frozenset(w for w in known if len(w) > 1),
+        frozenset(w for line in raw.get("idle", []) for w in str(line).split()),
+        frozenset(w for w in known if len(w) > 1 and w not in unsplit),
+    )

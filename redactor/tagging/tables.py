@@ -1,0 +1,107 @@
+"""What kind of table this is, and whom each of its columns is about.
+
+Reads a table's name, its source's and its columns' words against the pack's contexts. Knows nothing of tags. The
+answer for a column is one of: a person, an organisation, nobody (a lookup, a setting, a total), or unknown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from redactor.tagging.facts import TableFacts, family
+from redactor.tagging.names import pattern
+from redactor.tagging.pack import WHO, Pack
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A column's words: all of them; those of weight (no idle words, not the table's own); whom it is about."""
+
+    words: tuple[str, ...]
+    weighty: frozenset[str]
+    family: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A table as read. `contexts`: its kinds, each with how that is known."""
+
+    contexts: dict[str, str]
+    columns: tuple[Said, ...]
+    name_words: tuple[str, ...]
+
+
+def read(table: TableFacts, pack: Pack) -> Reading:
+    """The table's kinds and what each of its columns says."""
+    said = pack.vocabulary.words
+    name = said(table.name.rsplit(".", 1)[-1])
+    columns = [said(c.name) for c in table.columns]
+    own = _own_words(name, columns, pack)
+    contexts = _contexts(table, name, columns, own, pack)
+    whole = _who(contexts, pack)
+    idle = pack.vocabulary.idle
+    out = []
+    for fact, words in zip(table.columns, columns, strict=True):
+        weighty = frozenset(w for w in words if w not in idle and w not in own) or frozenset(words) - idle
+        out.append(Said(words, weighty, family(fact.type), _about(words, own, whole, pack)))
+    return Reading(contexts, tuple(out), name)
+
+
+def _own_words(name: tuple[str, ...], columns: list[tuple[str, ...]], pack: Pack) -> frozenset[str]:
+    """Words that a column repeats from its table: the name's, and a first word that most columns share."""
+    own = {w for w in name if w not in pack.vocabulary.idle}
+    own.update(f"{w[0]}{v[0]}" for w, v in zip(name, name[1:], strict=False))  # initials: `ep_` in emp_passport
+    first = Counter(words[0] for words in columns if len(words) > 1)
+    if first:
+        word, times = first.most_common(1)[0]
+        if times >= 3 and times >= 0.5 * len(columns):
+            own.add(word)
+    return frozenset(own)
+
+
+def _contexts(
+    table: TableFacts, name: tuple[str, ...], columns: list[tuple[str, ...]], own: frozenset[str], pack: Pack
+) -> dict[str, str]:
+    idle = pack.vocabulary.idle
+    heads = [w for w in name if w not in idle]
+    head = heads[-1] if heads else ""
+    around = frozenset(pack.vocabulary.words(table.source)) | frozenset(pack.vocabulary.words(table.comment))
+    found: dict[str, str] = {}
+    for key, spec in pack.contexts.items():
+        by_columns = [
+            p
+            for p in spec.columns
+            if any(pattern(p).fits(w, frozenset(w) - idle - own or frozenset(w) - idle) for w in columns)
+        ]
+        covered = sum(
+            any(pattern(p).fits(w, frozenset(w) - idle - own or frozenset(w) - idle) for p in by_columns)
+            for w in columns
+        )
+        share = covered / len(columns) if columns else 0.0
+        named = head in spec.heads or not frozenset(name).isdisjoint(spec.words)
+        sourced = spec.who is None and not around.isdisjoint(spec.words)
+        if named and share >= spec.share / 2:
+            found[key] = f"named {table.name}"
+        elif sourced and share >= spec.share / 2:
+            found[key] = "what the source or the table's comment says"
+        elif spec.need and len(by_columns) >= spec.need and share >= spec.share:
+            found[key] = "its columns"
+    return {k: v for k, v in found.items() if not any(n in found for n in pack.contexts[k].not_with)}
+
+
+def _who(contexts: dict[str, str], pack: Pack) -> str:
+    whom = {pack.contexts[c].who for c in contexts}
+    return next((w for w in ("nobody", "person", "organisation") if w in whom), "unknown")
+
+
+def _about(words: tuple[str, ...], own: frozenset[str], whole: str, pack: Pack) -> str:
+    # a qualifier in the column's own name outweighs the table: `vendor_phone` in people, `owner_name` in parcels
+    bare = frozenset(words) - own or frozenset(words)
+    for who in ("person", "organisation", "nobody"):
+        for spec in pack.contexts.values():
+            if spec.who == who and not bare.isdisjoint(spec.qualifiers):
+                return who
+    assert whole in WHO
+    return whole

@@ -1,0 +1,147 @@
+"""What an identifier says, in plain words: `EMP_dtBirth`, `fechaNacimiento` and `dateofbirth` all say "birth date".
+
+Knows how people write identifiers (camelCase, snake_case, Hungarian prefixes, run-together words, abbreviations,
+Spanish) and nothing of what any word reveals. The vocabulary comes from a pack; there is none in this file.
+Invariant: a pure function of the text and the vocabulary; the same text always gives the same words.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+_PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_LONGEST_COMPOUND = 4
+_SHORTEST_SPLIT = 5
+
+
+def plain(text: str) -> str:
+    """The text without accents and the like: `año` becomes `ano`, `dirección` becomes `direccion`."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+
+
+def pieces_of(identifier: str) -> list[str]:
+    """The identifier cut at its own seams (punctuation, case, digits), in lower case.
+
+    A run of capitals before a capitalised word is a word of its own: `IPAddress` is `ip`, `address`.
+    """
+    out: list[str] = []
+    for chunk in re.split(r"[^A-Za-z0-9]+", plain(identifier)):
+        # `IPAddress`: the last capital belongs to the word that follows; `URLs`, `IDs` stay whole
+        chunk = re.sub(r"([A-Z]{2,})s\b", lambda m: m.group(1) + "S", chunk)
+        chunk = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1 \2", chunk)
+        out.extend(m.group().lower() for m in _PIECES.finditer(chunk))
+    return out
+
+
+def singular(word: str) -> str:
+    """A plain English plural's singular; other words as they are (`address`, `status` are not plurals)."""
+    if len(word) <= 3 or word.endswith(("ss", "us", "is", "ous")):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "shes", "ches", "xes")):
+        return word[:-2]
+    return word[:-1] if word.endswith("s") else word
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Words that are known, what abbreviations and Spanish words mean, and which pieces belong together.
+
+    `means`: a word to the plain words it stands for. `compounds`: pieces, joined by blanks, to the words they make
+    (`i 94` to `i94`). `prefixes`: Hungarian type prefixes. `known`: every word that a run-together name may be cut
+    into. `idle`: words that say nothing (`of`, `the`, `field`). `runs`: those of `known` that a run-together name may
+    be cut into (the rest are too short or too common as parts of other words).
+    """
+
+    means: Mapping[str, tuple[str, ...]]
+    compounds: Mapping[str, tuple[str, ...]]
+    prefixes: frozenset[str]
+    known: frozenset[str]
+    idle: frozenset[str]
+    runs: frozenset[str]
+    _cache: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def words(self, identifier: str) -> tuple[str, ...]:
+        """The plain words that an identifier says, in its order; digits that stand alone are left out."""
+        found = self._cache.get(identifier)
+        if found is None:
+            found = self._cache[identifier] = tuple(self._read(identifier))
+        return found
+
+    def _read(self, identifier: str) -> Iterable[str]:
+        pieces = self._joined(pieces_of(identifier))
+        for at, piece in enumerate(pieces):
+            if piece.isdigit():
+                continue
+            if at == 0 and len(pieces) > 1 and piece in self.prefixes and piece not in self.means:
+                continue
+            for part in self._cut(piece, first=at == 0):
+                yield from self._meaning(part)
+
+    def _meaning(self, word: str) -> tuple[str, ...]:
+        if word in self.means:
+            return self.means[word]
+        one = singular(word)
+        return self.means.get(one, (one,))
+
+    def _joined(self, pieces: list[str]) -> list[str]:
+        # `i 94`, `green card`, `e mail`: the longest run of pieces that makes one word
+        out: list[str] = []
+        at = 0
+        while at < len(pieces):
+            for size in range(min(_LONGEST_COMPOUND, len(pieces) - at), 1, -1):
+                made = self.compounds.get(" ".join(pieces[at : at + size]))
+                if made is not None:
+                    out.extend(made)
+                    at += size
+                    break
+            else:
+                out.append(pieces[at])
+                at += 1
+        return out
+
+    def _knows(self, word: str) -> bool:
+        return word in self.known or singular(word) in self.known
+
+    def _cut(self, piece: str, *, first: bool) -> tuple[str, ...]:
+        # a word that is known stays whole; otherwise try a type prefix, then known words run together
+        if len(piece) < 3 or self._knows(piece):
+            return (piece,)
+        if first:
+            for size in (4, 3, 2, 1):
+                prefix, rest = piece[:size], piece[size:]
+                if prefix in self.prefixes and len(rest) >= 3:
+                    if self._knows(rest):
+                        return (rest,)
+                    parts = self._segments(rest) if len(rest) >= _SHORTEST_SPLIT else None
+                    if parts is not None and self._segments(piece) is None:
+                        return parts
+        if len(piece) >= _SHORTEST_SPLIT:
+            parts = self._segments(piece)
+            if parts is not None:
+                return parts
+        return (piece,)
+
+    def _segments(self, text: str) -> tuple[str, ...] | None:
+        """The fewest known words that make up the text exactly, or None. Words of one letter never count."""
+        best: list[tuple[int, tuple[str, ...]] | None] = [None] * (len(text) + 1)
+        best[0] = (0, ())
+        for end in range(2, len(text) + 1):
+            for start in range(max(0, end - 16), end - 1):
+                before = best[start]
+                word = text[start:end]
+                # a short word costs more, so that `dateofbirth` is not `da teo fb`
+                if before is None or not (word in self.runs or (end - start > 3 and singular(word) in self.runs)):
+                    continue
+                cost = before[0] + (10 if end - start > 3 else 14 if end - start == 3 else 17)
+                here = best[end]
+                if here is None or cost < here[0]:
+                    best[end] = (cost, (*before[1], word))
+        whole = best[len(text)]
+        if whole is None or len(whole[1]) > 5 or sum(len(w) <= 2 for w in whole[1]) > 1:
+            return None
+        return whole[1]
