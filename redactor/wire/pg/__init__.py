@@ -1,0 +1,11 @@
+"""PostgreSQL's frontend/backend protocol 3 (PostgreSQL docs, chapter 54), sans-IO.
+
+`Session` is all that a shell needs. Inside: `framing` (where a message ends), `messages` (how one is read and
+written), `encodings` (how its text is read), `login` (until the first ReadyForQuery), `conversation` (what both
+directions share), `requests` (client to server), `replies` (server to client).
+"""
+
+from redactor.wire.pg.conversation import Limits, Place
+from redactor.wire.pg.session import Session
+
+__all__ = ["Limits", "Place", "Session"]

@@ -1,0 +1,523 @@
+"""What both directions of a session share: what was asked and is not answered yet, and what that will change.
+
+Knows the session's context, its judge, its prepared statements and the queue of replies that the server owes. Must
+not know bytes on the wire. Keeps two invariants: the context changes only when the server says that a statement took
+effect, and nothing is decided while an unanswered statement could change what the decision hangs on (`blocked`).
+
+Prepared statements are kept twice: `confirmed` is what the server has said it has, `ahead` what it will have if all
+that is on its way succeeds. An error makes `ahead` anew from `confirmed` and from what is still owed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from types import MappingProxyType
+from typing import assert_never
+
+from redactor.context import Context
+from redactor.model import (
+    MARK,
+    Allow,
+    Begin,
+    Deallocate,
+    Decision,
+    Drop,
+    DropTemps,
+    Entry,
+    Finish,
+    Footprint,
+    Judge,
+    Make,
+    Prepare,
+    Problem,
+    Record,
+    Redact,
+    Refuse,
+    Release,
+    Requester,
+    ResetAll,
+    RollbackTo,
+    Savepoint,
+    SchemaChanged,
+    SetEncoding,
+    SetPath,
+    Transition,
+    Verdict,
+    verdict_of,
+)
+from redactor.wire.pg.encodings import codec_of
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what one session may make the proxy hold, in bytes unless said.
+
+    `text`: the longest Query or Parse message that is held to be decided; longer ones are refused unread.
+    `held`: client bytes waiting while the session is blocked, beyond which the shell should stop reading.
+    `reply`: the longest server message that must be looked at whole. `plans`, `shapes`: remembered frames and row
+    descriptions. `portals`: how many portals may be open between two ReadyForQuery with nothing owed.
+    """
+
+    text: int = 16 << 20
+    held: int = 256 << 10
+    reply: int = 16 << 20
+    plans: int = 16 << 10
+    shapes: int = 16 << 10
+    portals: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A database as clients name it: its name upstream, its newest snapshot, and a login's groups there."""
+
+    name: str
+    upstream: str
+    current: Callable[[], Judge]
+    groups_of: Callable[[str], frozenset[str]]
+
+
+class Weight(IntEnum):
+    """How much a statement's transitions can change the meaning of what comes behind it."""
+
+    NONE = 0
+    LIGHT = 1
+    """Only what a later ROLLBACK goes back to."""
+    BACK = 2
+    """Goes back to an earlier context: matters when that differs."""
+    HEAVY = 3
+
+
+def weigh(transition: Transition) -> Weight:
+    match transition:
+        case Begin() | Savepoint() | Release():
+            return Weight.LIGHT
+        case Finish() | RollbackTo():
+            return Weight.BACK
+        case (
+            SetPath()
+            | SetEncoding()
+            | ResetAll()
+            | Make()
+            | Drop()
+            | DropTemps()
+            | Prepare()
+            | Deallocate()
+            | SchemaChanged()
+        ):
+            return Weight.HEAVY
+        case _:
+            assert_never(transition)
+
+
+def heaviest(transitions: tuple[tuple[Transition, ...], ...]) -> Weight:
+    """The greatest weight among all statements' transitions."""
+    return max((weigh(t) for one in transitions for t in one), default=Weight.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error that the server is about to report because it was sent a failing statement, and what to say instead.
+
+    `mark` None: any error at this place is the one (an unknown prepared statement).
+    """
+
+    mark: bytes | None
+    problem: Problem
+
+
+class Prepared:
+    """A prepared statement: what the client wrote, what was sent for it, and under what that was decided.
+
+    `types` is None for one made by SQL PREPARE, which cannot be made again by a Parse. `epoch` is the number of Syncs
+    that had been sent when it was parsed; `settled`: the server has said that it is there. `covered`: the entry written
+    at Parse stands for the next execution too. `plain`: executing it changes nothing and moves no error's position.
+    """
+
+    __slots__ = (
+        "covered",
+        "decision",
+        "epoch",
+        "judge",
+        "key",
+        "name",
+        "plain",
+        "recorded",
+        "sent",
+        "settled",
+        "text",
+        "transitions",
+        "types",
+        "weight",
+    )
+
+    def __init__(
+        self, name: bytes, text: str, sent: str, types: bytes | None, decision: Decision, key: object, judge: Judge
+    ) -> None:
+        self.name = name
+        self.text = text
+        self.sent = sent
+        self.types = types
+        self.decision = decision
+        self.key = key
+        self.judge = judge
+        self.transitions = decision.transitions[0] if decision.transitions else ()
+        self.weight = heaviest((self.transitions,))
+        self.recorded = isinstance(decision, Redact) or (isinstance(decision, Allow) and decision.recorded)
+        self.plain = self.weight is Weight.NONE and not isinstance(decision, Redact)
+        self.epoch = 0
+        self.settled = False
+        self.covered = True
+
+
+class Expected:
+    """A reply, or series of replies, that the server owes for one message (`kind`, as an integer).
+
+    `silent`: the session asked on its own account, and the client must not see the answer. `transitions`: one tuple
+    for each statement of a Query; `at` counts those answered. `statement`: what a Parse makes or what is executed.
+    `name`: the statement that a Close ends. `texts`: original and sent, where an error's position must be moved.
+    """
+
+    __slots__ = ("at", "failed", "kind", "name", "refusal", "silent", "statement", "texts", "transitions")
+
+    def __init__(
+        self,
+        kind: int,
+        *,
+        silent: bool = False,
+        transitions: tuple[tuple[Transition, ...], ...] = (),
+        refusal: Refusal | None = None,
+        statement: Prepared | None = None,
+        name: bytes | None = None,
+        texts: tuple[str, str] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.silent = silent
+        self.transitions = transitions
+        self.refusal = refusal
+        self.statement = statement
+        self.name = name
+        self.texts = texts
+        self.at = 0
+        self.failed = False
+
+
+# The many that carry nothing are shared, and told by identity.
+QUERY, PARSE, BIND, DESCRIBE, EXECUTE, CLOSE, SYNC, CALL = (Expected(k) for k in b"QPBDECSF")
+
+
+class Conversation:
+    """The state of a session that has logged in. `requests` and `replies` are its two readers and writers."""
+
+    __slots__ = (
+        "ahead",
+        "blocked",
+        "codec",
+        "confirmed",
+        "context",
+        "copying",
+        "decisions",
+        "draining",
+        "epoch",
+        "exempt",
+        "fatal",
+        "forbidden",
+        "id",
+        "judge",
+        "key",
+        "limits",
+        "place",
+        "plans",
+        "plans_size",
+        "portals",
+        "queue",
+        "refreshing",
+        "requester",
+        "schema_changed",
+        "shapes",
+        "shapes_size",
+        "skipping",
+        "stall",
+        "unsettled",
+    )
+
+    def __init__(
+        self,
+        id: str,
+        place: Place,
+        requester: Requester,
+        judge: Judge,
+        context: Context,
+        limits: Limits,
+        decisions: int,
+    ) -> None:
+        self.id = id
+        self.place = place
+        self.limits = limits
+        self.decisions = decisions
+        self.queue: deque[Expected] = deque()
+        self.ahead: dict[bytes, Prepared] = {}
+        self.confirmed: dict[bytes, Prepared] = {}
+        self.portals: dict[bytes, Prepared] = {}
+        self.plans: dict[bytes, Prepared | None] = {}
+        self.plans_size = 0
+        self.shapes: set[bytes] = set()
+        self.shapes_size = 0
+        self.stall: Expected | None = None
+        self.draining = False
+        self.refreshing = False
+        self.blocked = False
+        self.schema_changed = False
+        self.skipping = False
+        self.copying = False
+        self.fatal = False
+        self.epoch = 0
+        self.key: object = None
+        self.judge = judge
+        self.requester = requester
+        self._ask()
+        self.move(context)
+
+    # -------------------------------------------------------------- snapshot and context
+
+    def renew(self) -> None:
+        """Takes the newest snapshot, if it is another than the one decided by so far."""
+        judge = self.place.current()
+        if judge is self.judge:
+            return
+        self.judge = judge
+        self.requester = replace(self.requester, groups=self.place.groups_of(self.requester.login))
+        self._ask()
+        self.forget_plans()
+
+    def _ask(self) -> None:
+        self.exempt = self.judge.exempt(self.requester)
+        self.forbidden = frozenset() if self.exempt else self.judge.forbidden(self.requester)
+        self.shapes.clear()
+        self.shapes_size = 0
+
+    def move(self, context: Context) -> None:
+        """The context becomes that one."""
+        self.context = context
+        key = context.key()
+        if key != self.key:
+            # an equal key stays the same object, so that comparing by identity is enough where it is fast
+            self.key = key
+            self.codec = codec_of(context.encoding)
+            self.forget_plans()
+        self.unsettled = not (
+            (context.now is context.kept or context.now == context.kept)
+            and (context.kept is context.settled or context.kept == context.settled)
+        )
+
+    def shifting(self) -> bool:
+        """Whether going back to any earlier point of the transaction would change the context."""
+        context = self.context
+        now = context.now
+        return self.unsettled or any(level.before is not now and level.before != now for level in context.levels)
+
+    def loose(self) -> bool:
+        """Whether an error before the next ReadyForQuery would undo what decisions hang on already."""
+        return self.schema_changed or (self.unsettled and not self.context.levels)
+
+    # -------------------------------------------------------------- waiting
+
+    def hold(self, expected: Expected) -> None:
+        """Nothing more of the client is read until that has been answered."""
+        self.stall = expected
+        self.blocked = True
+
+    def drain(self) -> None:
+        """Nothing more of the client is read until nothing is owed."""
+        self.draining = True
+        self.blocked = True
+
+    def release(self) -> None:
+        """Blocked no longer, where nothing is waited for."""
+        if self.draining and not self.queue:
+            self.draining = False
+        self.blocked = self.stall is not None or self.draining or self.refreshing
+
+    # -------------------------------------------------------------- prepared statements
+
+    def prepare(self, statement: Prepared) -> None:
+        """A Parse has been sent whose statement, for all that is known, will be there."""
+        self.ahead[statement.name] = statement
+        if statement.name:
+            self._show_prepared({statement.name: statement})
+
+    def close(self, name: bytes) -> None:
+        """A Close has been sent for that statement."""
+        if self.ahead.pop(name, None) is not None and name:
+            self._move_prepared(self.context.after(Deallocate(self.text_of(name))))
+
+    def confirm(self, statement: Prepared) -> None:
+        """The server has made the statement."""
+        statement.settled = True
+        self.confirmed[statement.name] = statement
+        if statement.name not in self.ahead:
+            self.prepare(statement)
+
+    def renewed(self, old: Prepared, fresh: Prepared) -> None:
+        """The same text is still sent for the statement, under a newer decision."""
+        fresh.settled = old.settled
+        self.ahead[fresh.name] = fresh
+        if self.confirmed.get(fresh.name) is old:
+            self.confirmed[fresh.name] = fresh
+        for owed in self.queue:
+            if owed.statement is old and owed.kind == PARSE.kind:
+                owed.statement = fresh
+
+    def apply(self, transitions: tuple[Transition, ...], tag: bytes) -> None:
+        """What a statement does to its session has happened; `tag` is its CommandComplete's."""
+        for t in transitions:
+            match t:
+                case Finish(True, chain) if tag == b"ROLLBACK":
+                    # COMMIT of a transaction that had failed
+                    self.move(self.context.after(Finish(False, chain)))
+                case SchemaChanged():
+                    self.schema_changed = True
+                case Prepare(name, text, sent):
+                    # nothing is known of the decision but what was sent: judged again before it is used
+                    key = self.bytes_of(name)
+                    made = Prepared(key, text, sent, None, Allow(Footprint()), None, self.judge)
+                    made.settled = True
+                    self.ahead[key] = self.confirmed[key] = made
+                    self._move_prepared(self.context.after(t))
+                case Deallocate(None):
+                    for table in (self.ahead, self.confirmed):
+                        unnamed = table.get(b"")
+                        table.clear()
+                        if unnamed is not None:
+                            table[b""] = unnamed
+                    self._move_prepared(self.context.after(t))
+                case Deallocate(str() as name):
+                    key = self.bytes_of(name)
+                    self.ahead.pop(key, None)
+                    self.confirmed.pop(key, None)
+                    self._move_prepared(self.context.after(t))
+                case _:
+                    self.move(self.context.after(t))
+
+    def lost(self) -> None:
+        """An ErrorResponse in the extended protocol: what the server skips will not be answered."""
+        touched = False
+        queue = self.queue
+        head = queue[0]
+        if head.kind == PARSE.kind and (head.name == b"" or (head.statement is not None and not head.statement.name)):
+            # a Parse of the unnamed statement drops the one before it, even when it fails
+            self.confirmed.pop(b"", None)
+            touched = True
+        while queue and queue[0].kind != SYNC.kind:
+            gone = queue.popleft()
+            if gone is self.stall:
+                self.stall = None
+            touched = touched or gone.kind == PARSE.kind or gone.name is not None
+        self.skipping = not queue
+        self.failed()
+        if touched:
+            self._look_ahead()
+
+    def failed(self) -> None:
+        """Outside a transaction block, an error has undone what had not been committed."""
+        if self.unsettled and not self.context.levels:
+            self.move(self.context.failed())
+        self.copying = False
+
+    def _look_ahead(self) -> None:
+        self.ahead = dict(self.confirmed)
+        for owed in self.queue:
+            if owed.kind == PARSE.kind and owed.statement is not None:
+                self.ahead[owed.statement.name] = owed.statement
+            elif owed.kind == CLOSE.kind and owed.name is not None:
+                self.ahead.pop(owed.name, None)
+            elif owed.kind == QUERY.kind:
+                self.ahead.pop(b"", None)
+        self._move_prepared(replace(self.context, prepared=MappingProxyType({})))
+        self._show_prepared({name: s for name, s in self.ahead.items() if name})
+
+    def _show_prepared(self, statements: dict[bytes, Prepared]) -> None:
+        shown = {self.text_of(n): Prepare(self.text_of(n), s.text, s.sent) for n, s in statements.items()}
+        self._move_prepared(replace(self.context, prepared=MappingProxyType({**self.context.prepared, **shown})))
+
+    def _move_prepared(self, context: Context) -> None:
+        # the key does not cover what EXECUTE finds, so what is remembered of whole frames must go
+        self.context = context
+        self.forget_plans()
+
+    def text_of(self, name: bytes) -> str:
+        return name.decode(self.codec or "latin-1", "backslashreplace")
+
+    def bytes_of(self, name: str) -> bytes:
+        return name.encode(self.codec or "latin-1", "replace")
+
+    # -------------------------------------------------------------- frames decided before
+
+    def remember(self, frame: bytes, statement: Prepared | None) -> None:
+        """That frame goes as it is, as long as neither the context's key nor the snapshot changes."""
+        if len(frame) > self.limits.plans // 4:
+            return
+        self.plans_size += len(frame) + 200
+        if self.plans_size > self.limits.plans:
+            self.forget_plans()
+            self.plans_size = len(frame) + 200
+        self.plans[frame] = statement
+
+    def forget_plans(self) -> None:
+        self.plans.clear()
+        self.plans_size = 0
+
+    # -------------------------------------------------------------- what is remembered of decisions
+
+    def next_id(self) -> str:
+        self.decisions += 1
+        return f"{self.id}-{self.decisions}"
+
+    def record(self, now: float, id: str, decision: Decision, text: str, problem: Problem | None = None) -> Record:
+        """The entry of a decision on a statement."""
+        verdict = verdict_of(decision)
+        return Record(
+            Entry(
+                now,
+                id,
+                verdict,
+                self.requester,
+                decision.rules,
+                decision.footprint.columns,
+                decision.shape,
+                text,
+                self.judge.snapshot,
+                "refused" if verdict is Verdict.REFUSED else "sent",
+                problem,
+            )
+        )
+
+
+def refusal_of(decision: Refuse, id: str) -> Refusal:
+    """What the error of a refused statement becomes. The id is named, unless the problem imitates PostgreSQL's own."""
+    problem = decision.problem
+    if problem.sqlstate == "42501" or problem.sqlstate.startswith(("54", "0A")):
+        detail = f"{problem.detail} Decision {id}." if problem.detail else f"Decision {id}."
+        problem = replace(problem, detail=detail)
+    return Refusal((MARK + id).encode(), problem)
+
+
+def moved_position(position: int, original: str, sent: str) -> int:
+    """Where a position (characters from 1) in what was sent is in what the client wrote; 0 when it is in neither.
+
+    Known for what is the same at both texts' beginnings and ends; what lies between was written by redactor.
+    """
+    shorter = min(len(original), len(sent))
+    prefix = 0
+    while prefix < shorter and original[prefix] == sent[prefix]:
+        prefix += 1
+    if position <= prefix:
+        return position
+    suffix = 0
+    while suffix < shorter - prefix and original[-1 - suffix] == sent[-1 - suffix]:
+        suffix += 1
+    if position > len(sent) - suffix:
+        return position - len(sent) + len(original)
+    return 0

@@ -1,0 +1,71 @@
+"""Where one message ends and the next begins.
+
+Knows the header of a message (a kind, a length that counts itself) and nothing of what is inside. Keeps the
+invariant that a length is judged before a byte behind it is waited for, so that no length field, however large,
+makes a session hold more than its bounds (PostgreSQL docs, 54.1 and 54.7).
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+HEADER = 5
+"""Bytes before a message's body: its kind and four of length."""
+
+LARGEST = 0x3FFFFFFF
+"""The longest message that PostgreSQL itself takes (MaxAllocSize)."""
+
+SMALL = 10_000
+"""The longest of the messages that are never long (PQ_SMALL_MESSAGE_LIMIT), and of start-up messages."""
+
+read_head = Struct(">BI").unpack_from
+"""(kind, length) at an offset; at least HEADER bytes must be there."""
+
+u32 = Struct(">I")
+u16 = Struct(">H")
+
+
+def frame(kind: bytes, body: bytes = b"") -> bytes:
+    """A message of that kind."""
+    return kind + u32.pack(len(body) + 4) + body
+
+
+class Pending:
+    """Bytes that have come but cannot be looked at yet: the beginning of a message.
+
+    Grows in place, and says when it is worth looking again, so that a message that comes in a thousand pieces costs
+    one copy and not a thousand.
+    """
+
+    __slots__ = ("_bytes", "_enough")
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._enough = 0
+
+    def __len__(self) -> int:
+        return len(self._bytes)
+
+    def joined(self, data: bytes) -> bytes | None:
+        """All that is there with `data` behind it, to be looked at; None: not enough yet, and `data` is kept."""
+        if not self._bytes:
+            return data
+        self._bytes += data
+        if len(self._bytes) < self._enough:
+            return None
+        whole = bytes(self._bytes)
+        self._bytes.clear()
+        return whole
+
+    def taken(self) -> bytes | None:
+        """All that is there, to be looked at, or None where that is not enough."""
+        if not self._bytes or len(self._bytes) < self._enough:
+            return None
+        whole = bytes(self._bytes)
+        self._bytes.clear()
+        return whole
+
+    def keep(self, data: bytes | memoryview, enough: int) -> None:
+        """Keeps `data` until there are `enough` bytes in all. Only to be called when nothing is kept."""
+        self._bytes += data
+        self._enough = enough

@@ -1,0 +1,330 @@
+"""Server to client, once logged in: what was asked is matched with what is answered.
+
+Knows the server's messages (PostgreSQL docs, 54.2 and 54.7). Passes them as they are, but for three: the error of a
+refused statement, the replies to what the session asked on its own account, and a row description that names what the
+requester must not receive. Keeps: transitions are applied exactly when the server says that their statement took
+effect; a reply that answers nothing ends the session. Rows and COPY data are never looked into and never held.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from redactor.errors import ProtocolViolation
+from redactor.model import (
+    Begin,
+    Close,
+    Effect,
+    Footprint,
+    Problem,
+    Record,
+    Refresh,
+    Refuse,
+    SetEncoding,
+    SetPath,
+    ToClient,
+)
+from redactor.wire.pg import encodings, messages
+from redactor.wire.pg.conversation import EXECUTE, QUERY, Conversation, Expected, moved_position
+from redactor.wire.pg.framing import HEADER, LARGEST, Pending, read_head
+
+_Q, _P, _B, _D, _E, _C, _S, _F = b"QPBDECSF"
+_ROW, _COPY = b"Dd"
+_COMPLETE, _READY, _ERROR, _NOTICE, _NOTIFICATION, _STATUS = b"CZENAS"
+_DESCRIPTION, _NO_DATA, _PARAMETERS, _PARSED, _BOUND, _CLOSED = b"Tnt123"
+_EMPTY, _SUSPENDED, _COPY_IN, _COPY_OUT, _COPY_DONE, _RESULT = b"IsGHcV"
+
+_ANSWERS = {
+    # reply: the requests that it may answer, and whether it is the last of their replies
+    _PARSED: (frozenset((_P,)), True),
+    _BOUND: (frozenset((_B,)), True),
+    _CLOSED: (frozenset((_C,)), True),
+    _PARAMETERS: (frozenset((_D,)), False),
+    _NO_DATA: (frozenset((_D,)), True),
+    _DESCRIPTION: (frozenset((_D, _Q)), True),
+    _COMPLETE: (frozenset((_Q, _E)), True),
+    _EMPTY: (frozenset((_Q, _E)), True),
+    _SUSPENDED: (frozenset((_E,)), True),
+    _COPY_IN: (frozenset((_Q, _E)), False),
+    _COPY_OUT: (frozenset((_Q, _E)), False),
+    _COPY_DONE: (frozenset((_Q, _E)), False),
+    _RESULT: (frozenset((_F,)), False),
+    _READY: (frozenset((_Q, _S, _F)), True),
+}
+_AT_ANY_TIME = frozenset((_ERROR, _NOTICE, _NOTIFICATION, _STATUS))
+_STREAMED = frozenset((_ROW, _COPY, _NOTICE, _NOTIFICATION, _RESULT))
+"""What passes unread, so that its beginning may leave before its end has come."""
+_LONG_ERROR = 1 << 20
+
+_TRIPPED = Problem(
+    "42501",
+    "the result would have had a protected column in it",
+    "The connection was closed before any row was sent.",
+)
+
+
+class Replies:
+    """The server's messages. `feed` takes bytes as they come."""
+
+    __slots__ = ("_c", "_left", "_pending", "ended")
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._c = conversation
+        self._pending = Pending()
+        self._left = 0
+        self.ended = False
+
+    @property
+    def between_messages(self) -> bool:
+        """Whether the client has been sent whole messages only, so that one more could follow."""
+        return self._left == 0
+
+    def feed(self, data: bytes, now: float, out: list[Effect]) -> None:
+        """Effects of server bytes, appended to `out`. Raises `ProtocolViolation`; what came before it is in `out`."""
+        if self._left:
+            size = len(data)
+            if size <= self._left:
+                self._left -= size
+                out.append(ToClient(data))
+                return
+            whole: bytes | None = data
+            at = self._left
+            self._left = 0
+        else:
+            whole = self._pending.joined(data)
+            at = 0
+        if whole is not None:
+            self._walk(whole, at, now, out)
+
+    def _walk(self, data: bytes, at: int, now: float, out: list[Effect]) -> None:
+        queue = self._c.queue
+        end = len(data)
+        start = 0
+        enough = 0
+        try:
+            while end - at >= HEADER:
+                kind, length = read_head(data, at)
+                stop = at + 1 + length
+                if kind == _ROW or kind == _COPY:  # noqa: SIM109  (a tuple would be built for every row)
+                    if not 4 <= length <= LARGEST or not queue or (queue[0].kind != _Q and queue[0].kind != _E):
+                        raise ProtocolViolation("the server sent data that nobody asked for")
+                    if stop > end:
+                        self._left = stop - end
+                        at = end
+                        break
+                    at = stop
+                    continue
+                if kind == _COMPLETE and queue and length >= 4 and stop <= end:
+                    head = queue[0]
+                    if head is EXECUTE:
+                        queue.popleft()
+                        at = stop
+                        continue
+                    if head is QUERY:
+                        at = stop
+                        continue
+                if not 4 <= length <= LARGEST:
+                    raise ProtocolViolation("the server sent a message of an impossible length")
+                if stop > end:
+                    if kind in _STREAMED or (kind == _ERROR and length > _LONG_ERROR):
+                        if kind == _ERROR:
+                            self._error(data[at:end], whole=False)
+                        else:
+                            self._look(kind, data, at, stop, now)
+                        self._left = stop - end
+                        at = end
+                        break
+                    if length > self._c.limits.reply:
+                        raise ProtocolViolation("the server sent a message that is too long to be looked at")
+                    enough = stop - at
+                    break
+                instead = self._look(kind, data, at, stop, now)
+                if instead is not None:
+                    if at > start:
+                        out.append(ToClient(_slice(data, start, at)))
+                    out.extend(instead)
+                    start = stop
+                    if kind == _READY:
+                        start = at
+                at = stop
+                if self.ended:
+                    return
+        except ProtocolViolation:
+            if at > start:
+                out.append(ToClient(_slice(data, start, at)))
+            raise
+        if at > start:
+            out.append(ToClient(_slice(data, start, at)))
+        if at < end:
+            self._pending.keep(memoryview(data)[at:], enough)
+
+    def _look(self, kind: int, data: bytes, at: int, stop: int, now: float) -> list[Effect] | None:
+        """What becomes of one message: None: it passes; or effects in its place (before it, for ReadyForQuery)."""
+        c = self._c
+        if kind in _AT_ANY_TIME:
+            if kind == _ERROR:
+                return self._error(data[at:stop])
+            if kind == _STATUS:
+                self._status(*messages.setting(data[at + HEADER : stop]))
+            return None
+        answers = _ANSWERS.get(kind)
+        if answers is None or not c.queue or c.queue[0].kind not in answers[0]:
+            raise ProtocolViolation("the server sent a message that answers nothing")
+        head = c.queue[0]
+        if kind == _READY:
+            return self._ready(head, data[at + HEADER : stop])
+        if kind == _COMPLETE:
+            self._complete(head, data[at + HEADER : stop - 1])
+        elif kind == _EMPTY:
+            self._complete(head, b"")
+        elif kind == _DESCRIPTION:
+            if not c.exempt and c.forbidden and not self._harmless(data[at + HEADER : stop]):
+                return self._trip(now)
+            if head.kind == _D:
+                self._pop()
+        elif kind == _COPY_IN:
+            self._copy_in(head)
+        elif kind == _PARSED:
+            if head.refusal is not None:
+                raise ProtocolViolation("the server took a statement that must fail")
+            self._pop()
+            if head.statement is not None:
+                c.confirm(head.statement)
+        elif kind == _CLOSED:
+            self._pop()
+            if head.name is not None:
+                c.confirmed.pop(head.name, None)
+        elif answers[1]:
+            self._pop()
+        return [] if head.silent else None
+
+    def _pop(self) -> None:
+        c = self._c
+        if c.queue.popleft() is c.stall:
+            c.stall = None
+
+    # -------------------------------------------------------------- statements take effect, or do not
+
+    def _complete(self, head: Expected, tag: bytes) -> None:
+        c = self._c
+        if head.kind == _Q:
+            if head is not QUERY:
+                if head.at < len(head.transitions):
+                    c.apply(head.transitions[head.at], tag)
+                head.at += 1
+            return
+        self._pop()
+        if head.statement is not None:
+            c.apply(head.statement.transitions, tag)
+
+    def _copy_in(self, head: Expected) -> None:
+        """COPY FROM STDIN begins: Syncs that are on their way already, right behind the Execute, are thrown away."""
+        c = self._c
+        c.copying = True
+        while head.kind == _E and len(c.queue) > 1 and c.queue[1].kind == _S:
+            if c.queue[1] is c.stall:
+                c.stall = None
+            del c.queue[1]
+
+    def _ready(self, head: Expected, status: bytes) -> list[Effect] | None:
+        c = self._c
+        if head.refusal is not None and not head.failed:
+            raise ProtocolViolation("the server took a statement that must fail")
+        self._pop()
+        c.copying = False
+        idle = status == b"I"
+        if idle:
+            if c.context.levels or c.unsettled:
+                c.move(c.context.ended(False))
+            if not c.queue:
+                c.portals.clear()
+            if c.schema_changed:
+                c.schema_changed = False
+                c.refreshing = c.blocked = True
+                return [Refresh()]
+        elif not c.context.levels:
+            # a transaction block that no decision foretold
+            c.move(c.context.after(Begin()))
+        return None
+
+    def _error(self, message: bytes, whole: bool = True) -> list[Effect] | None:
+        c = self._c
+        if b"\0VFATAL\0" in message or b"\0VPANIC\0" in message:
+            c.fatal = True
+            return None
+        if not c.queue:
+            return None
+        head = c.queue[0]
+        if head.kind in (_Q, _F):
+            if head.refusal is not None:
+                head.failed = True
+            c.failed()
+        elif head.kind == _S:
+            c.failed()
+        else:
+            c.lost()
+        refusal = head.refusal
+        if refusal is not None:
+            if refusal.mark is None or refusal.mark in message:
+                return [ToClient(messages.problem_message(refusal.problem, "ERROR", c.codec or "utf-8"))]
+            return None
+        if head.texts is not None and whole:
+            fields = messages.error_fields(message[HEADER:])
+            position = fields.get(ord("P"), b"")
+            if position.isdigit():
+                moved = moved_position(int(position), *head.texts)
+                if moved != int(position):
+                    return [ToClient(messages.with_position(message[HEADER:], moved))]
+        return None
+
+    # -------------------------------------------------------------- what the server says of itself
+
+    def _status(self, name: str, value: str) -> None:
+        c = self._c
+        if name == "client_encoding":
+            if not encodings.same(value, c.context.encoding):
+                c.move(c.context.after(SetEncoding(value)))
+        elif name == "search_path":
+            path = messages.split_path(value)
+            if path is None and not c.exempt:
+                raise ProtocolViolation("the server reports a search_path that cannot be read")
+            if path is not None and path != c.context.path:
+                c.move(c.context.after(SetPath(path)))
+        elif name == "standard_conforming_strings" and value != "on" and not c.exempt:
+            raise ProtocolViolation("standard_conforming_strings must stay on")
+
+    # -------------------------------------------------------------- the tripwire
+
+    def _harmless(self, body: bytes) -> bool:
+        c = self._c
+        if body in c.shapes:
+            return True
+        if any((relation, n) in c.forbidden for relation, n in messages.origins(body) if relation):
+            return False
+        if len(body) <= c.limits.shapes // 4:
+            c.shapes_size += len(body) + 100
+            if c.shapes_size > c.limits.shapes:
+                c.shapes.clear()
+                c.shapes_size = len(body) + 100
+            c.shapes.add(body)
+        return True
+
+    def _trip(self, now: float) -> list[Effect]:
+        c = self._c
+        self.ended = True
+        id = c.next_id()
+        head = c.queue[0]
+        text = head.texts[0] if head.texts else (head.statement.text if head.statement else "")
+        refused = Refuse("", _TRIPPED, Footprint())
+        entry = c.record(now, id, refused, text, _TRIPPED).entry
+        return [
+            Record(replace(entry, outcome="tripwire")),
+            ToClient(messages.problem_message(_TRIPPED, "FATAL", c.codec or "utf-8")),
+            Close(f"tripwire: a row description named a protected column, decision {id}"),
+        ]
+
+
+def _slice(data: bytes, start: int, stop: int) -> bytes | memoryview:
+    if stop - start < 4096 or (start == 0 and stop == len(data)):
+        return data[start:stop]
+    return memoryview(data)[start:stop]

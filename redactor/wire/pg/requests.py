@@ -1,0 +1,545 @@
+"""Client to server, once logged in: every message is passed as it is, replaced, held, or the end of the session.
+
+Knows the client's messages (PostgreSQL docs, 54.2 and 54.7); asks the `Judge` about every text and sends nothing that
+it was not asked about. Keeps: what is appended to `out` is in the order of the client's bytes; a `Record` stands
+before the message it is about; a message of no known kind is never sent.
+
+What passes is not looked into: runs of such messages, and the rest of long ones, leave as one slice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from redactor.errors import ProtocolViolation
+from redactor.model import Allow, Close, Effect, Problem, Redact, Refuse, ToServer
+from redactor.wire.pg import messages
+from redactor.wire.pg.conversation import (
+    BIND,
+    CALL,
+    CLOSE,
+    DESCRIBE,
+    EXECUTE,
+    QUERY,
+    SYNC,
+    Conversation,
+    Expected,
+    Prepared,
+    Refusal,
+    Weight,
+    heaviest,
+    refusal_of,
+)
+from redactor.wire.pg.encodings import codec_of
+from redactor.wire.pg.framing import HEADER, LARGEST, SMALL, Pending, read_head
+
+_Q, _P, _B, _D, _E, _C, _S, _F, _H, _X, _d, _c, _f = b"QPBDECSFHXdcf"
+_LARGE = frozenset((_Q, _P, _B, _F, _d))
+_KNOWN = frozenset(b"QPBDECSFHXdcf")
+_WHILE_COPYING = frozenset((_d, _c, _f, _S, _H))
+_NAMES = 4096
+"""How far into a long Bind its two names must end."""
+_WHOLE = 64 << 10
+"""A Bind up to this long is waited for; of a longer one only the names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What to do about one message that does not just pass: effects before it, whether it goes, bytes behind it."""
+
+    before: Sequence[Effect] = ()
+    passes: bool = False
+    after: bytes = b""
+
+
+_DROPPED = Turn()
+_AGAIN = Turn()
+"""Told by identity: the message must be looked at again, once what is owed has come."""
+_FLUSHED = Turn(passes=True, after=messages.FLUSH)
+
+
+class Requests:
+    """The client's messages. `feed` takes bytes as they come; `resume` goes on with what had to wait."""
+
+    __slots__ = ("_c", "_dropping", "_left", "_pending", "ended")
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._c = conversation
+        self._pending = Pending()
+        self._left = 0
+        self._dropping = False
+        self.ended = False
+
+    @property
+    def holding(self) -> int:
+        """Bytes that wait."""
+        return len(self._pending)
+
+    def feed(self, data: bytes, now: float, out: list[Effect]) -> None:
+        """Effects of client bytes, appended to `out`. Raises `ProtocolViolation`; what came before it is in `out`."""
+        if self._left:
+            size = len(data)
+            if size <= self._left:
+                self._left -= size
+                if not self._dropping:
+                    out.append(ToServer(data))
+                return
+            if not self._dropping:
+                out.append(ToServer(data[: self._left]))
+            data = data[self._left :]
+            self._left = 0
+        whole = self._pending.joined(data)
+        if whole is not None:
+            self._walk(whole, now, out)
+
+    def resume(self, now: float, out: list[Effect]) -> None:
+        """Goes on with what was held, now that the session may be unblocked."""
+        if self._pending and (not self._c.blocked or self._c.copying) and not self.ended:
+            whole = self._pending.taken()
+            if whole is not None:
+                self._walk(whole, now, out)
+
+    def _walk(self, data: bytes, now: float, out: list[Effect]) -> None:
+        c = self._c
+        c.renew()
+        owe = c.queue.append
+        end = len(data)
+        start = at = 0
+        enough = 0
+        try:
+            while end - at >= HEADER:
+                kind, length = read_head(data, at)
+                if c.blocked and not (c.copying and kind in _WHILE_COPYING):
+                    break
+                stop = at + 1 + length
+                if stop <= end and length >= 4 and not c.skipping:
+                    # the ways of nearly all messages, without a call
+                    if kind == _B:
+                        portal_end = data.find(b"\0", at + HEADER, stop)
+                        name_end = data.find(b"\0", portal_end + 1, stop)
+                        s = c.ahead.get(data[portal_end + 1 : name_end])
+                        if (
+                            s is not None
+                            and 0 < portal_end < name_end
+                            and s.plain
+                            and not s.recorded
+                            and s.key is c.key
+                            and s.judge is c.judge
+                            and (s.settled or s.epoch == c.epoch)
+                            and (portal_end == at + HEADER or len(c.portals) < c.limits.portals)
+                        ):
+                            c.portals[data[at + HEADER : portal_end]] = s
+                            owe(BIND)
+                            at = stop
+                            continue
+                    elif kind == _S:
+                        if length == 4 and not c.copying and not c.unsettled and not c.schema_changed:
+                            c.epoch += 1
+                            owe(SYNC)
+                            at = stop
+                            continue
+                    elif kind == _Q:
+                        if data[at:stop] in c.plans and not c.unsettled and not c.schema_changed:
+                            self._forget_unnamed()
+                            owe(QUERY)
+                            at = stop
+                            continue
+                    elif kind == _d:
+                        at = stop
+                        continue
+                self._check(kind, length)
+                if stop > end and not c.skipping:
+                    if kind not in _LARGE or (kind in (_Q, _P) and length <= c.limits.text):
+                        enough = stop - at
+                        break
+                    if kind == _B and (length <= _WHOLE or not self._names_there(data, at, end)):
+                        enough = stop - at if length <= _WHOLE else HEADER + _NAMES
+                        break
+                turn = self._look(kind, length, data, at, min(stop, end), now)
+                if turn is _AGAIN:
+                    if at > start:
+                        out.append(ToServer(_slice(data, start, at)))
+                    out.append(ToServer(messages.FLUSH))
+                    start = at
+                    break
+                if turn is not None and (turn.before or not turn.passes):
+                    if at > start:
+                        out.append(ToServer(_slice(data, start, at)))
+                    out.extend(turn.before)
+                    start = at if turn.passes else min(stop, end)
+                if stop > end:
+                    self._left = stop - end
+                    self._dropping = turn is not None and not turn.passes
+                    at = end
+                    break
+                at = stop
+                if turn is not None and turn.after:
+                    if at > start:
+                        out.append(ToServer(_slice(data, start, at)))
+                    out.append(ToServer(turn.after))
+                    start = at
+                if self.ended:
+                    break
+        except ProtocolViolation:
+            if at > start:
+                out.append(ToServer(_slice(data, start, at)))
+            raise
+        if at > start:
+            out.append(ToServer(_slice(data, start, at)))
+        if self.ended:
+            out.append(Close("the client has said goodbye"))
+        elif at < end:
+            self._pending.keep(memoryview(data)[at:], enough)
+
+    def _check(self, kind: int, length: int) -> None:
+        if kind not in _KNOWN:
+            raise ProtocolViolation(f"invalid frontend message type {kind}")
+        if not 4 <= length <= (LARGEST if kind in _LARGE else SMALL):
+            raise ProtocolViolation("invalid message length")
+
+    def _names_there(self, data: bytes, at: int, end: int) -> bool:
+        first = data.find(b"\0", at + HEADER, min(end, at + HEADER + _NAMES))
+        there = first >= 0 and data.find(b"\0", first + 1, min(end, at + HEADER + _NAMES)) >= 0
+        if not there and end - at >= HEADER + _NAMES:
+            raise ProtocolViolation("invalid message format: Bind without its two names")
+        return there
+
+    def _look(self, kind: int, length: int, data: bytes, at: int, stop: int, now: float) -> Turn | None:
+        """What to do about one message; None: it passes. `stop` is where it ends, or where the bytes do."""
+        c = self._c
+        if c.skipping and kind not in (_S, _X):
+            # the server throws away all until the Sync, so none of it need be decided
+            return _DROPPED
+        if kind == _Q:
+            return self._query(data[at:stop], length, now)
+        if kind == _P:
+            return self._parse(data[at:stop], length, now)
+        if kind == _B:
+            return self._bind(data, at, stop, now)
+        if kind == _E:
+            return self._execute(data[at:stop])
+        if kind == _S:
+            return self._sync(length)
+        if kind == _D:
+            which, name = messages.named(data[at + HEADER : stop])
+            if which == _S:
+                return self._use(name, DESCRIBE, now)
+            c.queue.append(DESCRIBE)
+        elif kind == _C:
+            which, name = messages.named(data[at + HEADER : stop])
+            if which == _S:
+                c.queue.append(Expected(_C, name=name))
+                c.close(name)
+            else:
+                c.portals.pop(name, None)
+                c.queue.append(CLOSE)
+        elif kind == _F:
+            return self._call(now)
+        elif kind == _X:
+            self.ended = True
+        elif kind in (_c, _f):
+            c.copying = False
+        return None
+
+    # -------------------------------------------------------------- the simple protocol
+
+    def _query(self, frame: bytes, length: int, now: float) -> Turn | None:
+        c = self._c
+        self._forget_unnamed()
+        if length > c.limits.text:
+            return self._refuse_query(_too_long(c.limits.text), "", now)
+        text_bytes = messages.query_text(frame[HEADER:])
+        text = self._decoded(text_bytes)
+        if text is None:
+            return self._refuse_query(self._unreadable(text_bytes), text_bytes.decode("ascii", "backslashreplace"), now)
+        decision = c.judge.decide(c.requester, c.context, text)
+        weight = heaviest(decision.transitions)
+        if weight is Weight.NONE and isinstance(decision, Allow) and not decision.recorded and not c.loose():
+            c.remember(frame, None)
+            c.queue.append(QUERY)
+            return None
+        expected = Expected(_Q, transitions=decision.transitions)
+        turn: Turn | None
+        match decision:
+            case Allow():
+                turn = Turn([c.record(now, c.next_id(), decision, text)], passes=True) if decision.recorded else None
+            case Redact(sent):
+                encoded = self._encoded(sent)
+                if encoded is None:
+                    return self._refuse_query(_UNSENDABLE, text, now)
+                expected.texts = text, sent
+                turn = Turn([c.record(now, c.next_id(), decision, text), ToServer(messages.query(encoded))])
+            case Refuse():
+                return self._refuse_query(decision, text, now)
+            case _:
+                assert_never(decision)
+        self._owe_query(expected, weight)
+        return turn
+
+    def _owe_query(self, expected: Expected, weight: Weight) -> None:
+        c = self._c
+        c.queue.append(expected)
+        if weight is Weight.HEAVY or (weight is Weight.BACK and c.shifting()) or c.loose():
+            c.hold(expected)
+
+    def _refuse_query(self, decision: Refuse, text: str, now: float) -> Turn:
+        c = self._c
+        id = c.next_id()
+        refusal = refusal_of(decision, id)
+        sent = self._failing(decision, id)
+        expected = Expected(_Q, transitions=decision.transitions, refusal=refusal)
+        self._owe_query(expected, heaviest(decision.transitions))
+        return Turn([c.record(now, id, decision, text, refusal.problem), ToServer(messages.query(sent))])
+
+    def _call(self, now: float) -> Turn | None:
+        """FunctionCall: the function is named by its oid alone. A failing Query is answered by as many messages."""
+        c = self._c
+        if c.exempt:
+            c.queue.append(CALL)
+            return None
+        return self._refuse_query(_FUNCTION_CALL, "", now)
+
+    def _forget_unnamed(self) -> None:
+        # a Query drops the unnamed statement
+        c = self._c
+        if b"" in c.ahead:
+            del c.ahead[b""]
+        c.confirmed.pop(b"", None)
+
+    # -------------------------------------------------------------- the extended protocol
+
+    def _parse(self, frame: bytes, length: int, now: float) -> Turn | None:
+        c = self._c
+        if length > c.limits.text:
+            return self._refuse_parse(b"", _too_long(c.limits.text), "", now)
+        known = c.plans.get(frame)
+        if known is not None:
+            made = Prepared(known.name, known.text, known.sent, known.types, known.decision, c.key, c.judge)
+            made.epoch = c.epoch
+            c.queue.append(Expected(_P, statement=made))
+            c.ahead[made.name] = made
+            return None
+        name, text_bytes, types = messages.parse_parts(frame[HEADER:])
+        # PostgreSQL would refuse a second statement of that name, and keep the first
+        again = bool(name) and name in c.ahead
+        if again and c.queue:
+            c.drain()
+            return _AGAIN
+        text = self._decoded(text_bytes)
+        if text is None:
+            shown = text_bytes.decode("ascii", "backslashreplace")
+            return self._refuse_parse(name, self._unreadable(text_bytes), shown, now)
+        decision = c.judge.decide(c.requester, c.context, text)
+        sent = text
+        before: list[Effect] = []
+        match decision:
+            case Allow():
+                if decision.recorded:
+                    before.append(c.record(now, c.next_id(), decision, text))
+            case Redact(sent):
+                encoded = self._encoded(sent)
+                if encoded is None:
+                    return self._refuse_parse(name, _UNSENDABLE, text, now)
+                before.append(c.record(now, c.next_id(), decision, text))
+                before.append(ToServer(messages.parse(name, encoded, types)))
+            case Refuse():
+                return self._refuse_parse(name, decision, text, now)
+            case _:
+                assert_never(decision)
+        made = Prepared(name, text, sent, types, decision, c.key, c.judge)
+        made.epoch = c.epoch
+        expected = Expected(_P, statement=made)
+        if isinstance(decision, Redact):
+            expected.texts = text, sent
+        c.queue.append(expected)
+        if again:
+            c.hold(expected)
+        else:
+            c.prepare(made)
+            if made.plain and not made.recorded:
+                if not name:
+                    c.remember(frame, made)
+                return None
+        return Turn(before, not isinstance(decision, Redact), messages.FLUSH if again else b"")
+
+    def _refuse_parse(self, name: bytes, decision: Refuse, text: str, now: float) -> Turn:
+        c = self._c
+        id = c.next_id()
+        refusal = refusal_of(decision, id)
+        sent = self._failing(decision, id)
+        c.queue.append(Expected(_P, refusal=refusal, name=name))
+        return Turn([c.record(now, id, decision, text, refusal.problem), ToServer(messages.parse(name, sent))])
+
+    def _bind(self, data: bytes, at: int, stop: int, now: float) -> Turn | None:
+        c = self._c
+        portal_end = data.find(b"\0", at + HEADER, stop)
+        name_end = data.find(b"\0", portal_end + 1, stop)
+        if portal_end < 0 or name_end < 0:
+            raise ProtocolViolation("invalid message format: Bind without its two names")
+        portal, name = data[at + HEADER : portal_end], data[portal_end + 1 : name_end]
+        if len(c.portals) >= c.limits.portals and portal not in c.portals:
+            if not c.queue:
+                raise ProtocolViolation("too many portals are open")
+            c.drain()
+            return _AGAIN
+        turn = self._use(name, BIND, now)
+        if turn is not _AGAIN:
+            statement = c.ahead.get(name)
+            if statement is None:
+                c.portals.pop(portal, None)
+            else:
+                c.portals[portal] = statement
+        return turn
+
+    def _execute(self, frame: bytes) -> Turn | None:
+        c = self._c
+        end = frame.find(b"\0", HEADER)
+        if end < 0:
+            raise ProtocolViolation("invalid message format: Execute without a portal")
+        statement = c.portals.get(frame[HEADER:end])
+        if statement is None or statement.plain:
+            c.queue.append(EXECUTE)
+            return None
+        expected = Expected(_E, statement=statement)
+        c.queue.append(expected)
+        if statement.weight is Weight.HEAVY or (statement.weight is Weight.BACK and c.shifting()):
+            c.hold(expected)
+            return _FLUSHED
+        return None
+
+    def _sync(self, length: int) -> Turn | None:
+        c = self._c
+        if length != 4:
+            raise ProtocolViolation("invalid message format: Sync with a body")
+        if c.copying:
+            # the server takes no notice of it
+            return None
+        c.skipping = False
+        c.epoch += 1
+        if c.loose():
+            expected = Expected(_S)
+            c.queue.append(expected)
+            c.hold(expected)
+        else:
+            c.queue.append(SYNC)
+        return None
+
+    def _use(self, name: bytes, kind: Expected, now: float) -> Turn | None:
+        """A Bind or Describe of that statement: judged again where its decision no longer stands."""
+        c = self._c
+        statement = c.ahead.get(name)
+        if statement is None:
+            if c.exempt:
+                c.queue.append(kind)
+                return None
+            said = f'prepared statement "{c.text_of(name)}" does not exist'
+            problem = Problem("26000", said if name else "unnamed prepared statement does not exist")
+            c.queue.append(Expected(kind.kind, refusal=Refusal(None, problem)))
+            return Turn([ToServer(messages.describe_statement(messages.UNKNOWN))])
+        if not statement.settled and statement.epoch != c.epoch and name in c.confirmed and c.queue:
+            # an error on the way may leave the older statement of that name in its place
+            c.drain()
+            return _AGAIN
+        before: list[Effect] = []
+        if statement.judge is not c.judge or statement.key is not c.key:
+            decision = c.judge.decide(c.requester, c.context, statement.text)
+            if isinstance(decision, Refuse):
+                return self._refuse_parse(messages.RESERVED, decision, statement.text, now)
+            sent = decision.text if isinstance(decision, Redact) else statement.text
+            fresh = Prepared(name, statement.text, sent, statement.types, decision, c.key, c.judge)
+            fresh.epoch = c.epoch
+            fresh.covered = False
+            if sent == statement.sent:
+                c.renewed(statement, fresh)
+            else:
+                encoded = self._encoded(sent)
+                if statement.types is None or encoded is None:
+                    return self._refuse_parse(messages.RESERVED, _NOT_AGAIN, statement.text, now)
+                if name:
+                    c.queue.append(Expected(_C, silent=True, name=name))
+                    before.append(ToServer(messages.close_statement(name)))
+                c.queue.append(Expected(_P, silent=True, statement=fresh, texts=(statement.text, sent)))
+                before.append(ToServer(messages.parse(name, encoded, statement.types)))
+                c.prepare(fresh)
+            statement = fresh
+        if statement.recorded and kind is BIND:
+            # each execution is remembered; the entry made at Parse stands for the first
+            if not statement.covered:
+                before.insert(0, c.record(now, c.next_id(), statement.decision, statement.text))
+            statement.covered = False
+        if statement.sent == statement.text:
+            c.queue.append(kind)
+        else:
+            c.queue.append(Expected(kind.kind, texts=(statement.text, statement.sent)))
+        return Turn(before, passes=True) if before else None
+
+    # -------------------------------------------------------------- texts
+
+    def _decoded(self, text: bytes) -> str | None:
+        c = self._c
+        codec = c.codec
+        if codec is None:
+            if not c.exempt:
+                return None
+            codec = "latin-1"
+        try:
+            return text.decode(codec)
+        except UnicodeDecodeError:
+            return None
+
+    def _encoded(self, text: str) -> bytes | None:
+        try:
+            encoded = text.encode(self._c.codec or "ascii")
+        except UnicodeEncodeError:
+            return None
+        return None if b"\0" in encoded else encoded
+
+    def _failing(self, decision: Refuse, id: str) -> bytes:
+        sent = self._encoded(decision.text_for(id))
+        return Refuse(Refuse.failing(), decision.problem).text_for(id).encode() if sent is None else sent
+
+    def _unreadable(self, text: bytes) -> Refuse:
+        encoding = self._c.context.encoding
+        codec = codec_of(encoding)
+        if codec is None:
+            return Refuse(
+                Refuse.failing(),
+                Problem("0A000", f'statements in client_encoding "{encoding}" are not supported', "", "Use UTF8."),
+            )
+        try:
+            text.decode(codec)
+            said = ""
+        except UnicodeDecodeError as e:
+            said = " ".join(f"0x{b:02x}" for b in text[e.start : max(e.end, e.start + 1)])
+        return Refuse(Refuse.failing(), Problem("22021", f'invalid byte sequence for encoding "{encoding}": {said}'))
+
+
+def _slice(data: bytes, start: int, stop: int) -> bytes | memoryview:
+    if stop - start < 4096 or (start == 0 and stop == len(data)):
+        return data[start:stop]
+    return memoryview(data)[start:stop]
+
+
+def _too_long(limit: int) -> Refuse:
+    return Refuse(
+        Refuse.failing(),
+        Problem(
+            "54000", f"statements longer than {limit} bytes are refused", "", "Send data as parameters, or use COPY."
+        ),
+    )
+
+
+_FUNCTION_CALL = Refuse(
+    Refuse.failing(),
+    Problem("42501", "function call messages are refused", "", "Call the function in a SELECT."),
+)
+_NOT_AGAIN = Refuse(
+    Refuse.failing(),
+    Problem("0A000", "what this prepared statement may show has changed", "", "Prepare it again."),
+)
+_UNSENDABLE = Refuse(
+    Refuse.failing(),
+    Problem("22P05", "the rewritten statement has characters that client_encoding does not", "", "Use UTF8."),
+)

@@ -1,0 +1,223 @@
+"""A client's session, from its first byte to its last: bytes in, ordered effects out.
+
+Knows which part of the protocol the session is in and hands the bytes to it (`login`, then `requests` and
+`replies`). Knows no socket and no clock: the time, the session's id and what is known of databases come as arguments.
+Keeps the last line of "fail closed": whatever goes wrong inside, the client gets an error, both connections are
+closed, and nothing more is forwarded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from redactor.errors import LogUnavailable, ProtocolViolation, RedactorError
+from redactor.model import Close, Effect, Problem, Requester, ToClient
+from redactor.wire.pg import messages
+from redactor.wire.pg.conversation import Limits, Place
+from redactor.wire.pg.login import Fatal, Login, fatal_effects
+from redactor.wire.pg.replies import Replies
+from redactor.wire.pg.requests import Requests
+
+
+class Session:
+    """One client and its one server.
+
+    `id`: at most 16 ASCII letters and digits; decisions are named `<id>-<n>`. `places`: the database of a name, or
+    None. `address`: the client's, for the log. `tls`: whether the shell can begin TLS with the client.
+    Every method returns effects to be performed in their order; none raises. `now` is seconds since the epoch, UTC.
+    The first `ToServer` says that it is time to connect to `place`.
+    """
+
+    __slots__ = ("_closed", "_login", "_replies", "_requests", "ready")
+
+    def __init__(
+        self,
+        id: str,
+        places: Callable[[str], Place | None],
+        address: str = "",
+        tls: bool = False,
+        limits: Limits | None = None,
+    ) -> None:
+        self._login = Login(id, places, address, tls, limits or Limits())
+        self._requests: Requests | None = None
+        self._replies: Replies | None = None
+        self._closed = False
+        self.ready = False
+
+    # -------------------------------------------------------------- what the shell may ask
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
+    def place(self) -> Place | None:
+        """The database that the client asked for, once it has and is let begin."""
+        return self._login.place
+
+    @property
+    def cancel(self) -> bytes | None:
+        """The key (process id and secret, as on the wire) in a cancel request, when the session is nothing else."""
+        return self._login.cancel
+
+    @property
+    def backend_key(self) -> bytes | None:
+        """The key by which this session can be cancelled, as the server gave it."""
+        return self._login.backend_key
+
+    @property
+    def requester(self) -> Requester | None:
+        """Who asks, once logged in."""
+        conversation = self._login.conversation
+        return None if conversation is None else conversation.requester
+
+    @property
+    def holding(self) -> int:
+        """Client bytes that have come and have not gone."""
+        return self._login.holding + (self._requests.holding if self._requests else 0)
+
+    @property
+    def wants_client(self) -> bool:
+        """Whether more client bytes are of use now; if not, the shell should stop reading them."""
+        conversation = self._login.conversation
+        if conversation is None or self._requests is None:
+            return self._login.holding < 256 << 10
+        return not conversation.blocked or conversation.copying or self._requests.holding < conversation.limits.held
+
+    # -------------------------------------------------------------- what has happened
+
+    def client_data(self, data: bytes, now: float) -> list[Effect]:
+        """Bytes have come from the client."""
+        out: list[Effect] = []
+        if self._closed:
+            return out
+        try:
+            if self._requests is not None:
+                self._requests.feed(data, now, out)
+                if self._requests.ended:
+                    self._closed = True
+            else:
+                self._login.client(data, now, out)
+                self._note_close(out)
+        except Exception as error:
+            self._fail(error, out)
+        return out
+
+    def server_data(self, data: bytes, now: float) -> list[Effect]:
+        """Bytes have come from the server."""
+        out: list[Effect] = []
+        if self._closed:
+            return out
+        try:
+            if self._replies is None:
+                data = self._login.server(data, now, out)
+                self._note_close(out)
+                conversation = self._login.conversation
+                if conversation is None:
+                    return out
+                self.ready = True
+                self._requests, self._replies = Requests(conversation), Replies(conversation)
+                early = self._login.rest
+                if early:
+                    self._requests.feed(early, now, out)
+                if not data:
+                    return out
+            self._replies.feed(data, now, out)
+            if self._replies.ended:
+                self._closed = True
+                return out
+            self._go_on(now, out)
+        except Exception as error:
+            self._fail(error, out)
+        return out
+
+    def refreshed(self, now: float) -> list[Effect]:
+        """The `Refresh` that was asked for has been performed: the newest snapshot is published."""
+        out: list[Effect] = []
+        conversation = self._login.conversation
+        if self._closed or conversation is None:
+            return out
+        try:
+            conversation.refreshing = False
+            conversation.renew()
+            conversation.release()
+            self._go_on(now, out)
+        except Exception as error:
+            self._fail(error, out)
+        return out
+
+    def tls_started(self) -> list[Effect]:
+        """The `StartTLS` that was asked for has been performed."""
+        self._login.tls_started()
+        return []
+
+    def client_closed(self) -> list[Effect]:
+        """The client's connection has ended."""
+        if self._closed:
+            return []
+        self._closed = True
+        return [Close("the client has gone")]
+
+    def server_closed(self) -> list[Effect]:
+        """The server's connection has ended."""
+        conversation = self._login.conversation
+        if conversation is not None and conversation.fatal:
+            # the server has said why
+            return self._end(None, "the server ended the session")
+        return self._end(Problem("08006", "the connection to the database was lost"), "the server has gone")
+
+    def upstream_failed(self, problem: Problem) -> list[Effect]:
+        """The server could not be reached."""
+        return self._end(problem, problem.message)
+
+    def log_failed(self, error: LogUnavailable) -> list[Effect]:
+        """A `Record` could not be made durable; what followed it has not been performed."""
+        return self._end(Problem(error.sqlstate, error.public), "the log cannot be written")
+
+    def shutdown(self) -> list[Effect]:
+        """The proxy is being stopped."""
+        problem = Problem("57P01", "terminating connection due to administrator command")
+        return self._end(problem, "the proxy is being stopped")
+
+    # -------------------------------------------------------------- inside
+
+    def _go_on(self, now: float, out: list[Effect]) -> None:
+        conversation, requests = self._login.conversation, self._requests
+        if conversation is None or requests is None:
+            return
+        if conversation.blocked:
+            conversation.release()
+        if requests.holding:
+            requests.resume(now, out)
+            if requests.ended:
+                self._closed = True
+
+    def _note_close(self, out: list[Effect]) -> None:
+        if out and isinstance(out[-1], Close):
+            self._closed = True
+
+    def _end(self, problem: Problem | None, reason: str) -> list[Effect]:
+        if self._closed:
+            return []
+        self._closed = True
+        out: list[Effect] = []
+        between = self._replies is None or self._replies.between_messages
+        if problem is not None and between and not self._login.encrypting:
+            out.append(ToClient(messages.problem_message(problem, "FATAL")))
+        out.append(Close(reason))
+        return out
+
+    def _fail(self, error: Exception, out: list[Effect]) -> None:
+        match error:
+            case Fatal():
+                self._closed = True
+                out.extend(fatal_effects(error))
+            case ProtocolViolation():
+                # unencrypted bytes where TLS was to begin: the client cannot be in doubt that it is refused
+                self._login.tls_started()
+                out.extend(self._end(Problem(error.sqlstate, error.public), error.public))
+            case RedactorError():
+                out.extend(self._end(Problem(error.sqlstate, error.public), error.public))
+            case _:
+                where = f"{type(error).__name__} inside the session"
+                out.extend(self._end(Problem("XX000", "internal error of the proxy"), where))
