@@ -210,7 +210,12 @@ def plpgsql(source: bytes) -> list[Node]:
         if result.error:
             error = result.error.contents
             raise SyntaxProblem(error.message.decode("utf-8", "replace"), error.cursorpos)
-        tree: list[Node] = orjson.loads(result.plpgsql_funcs)
+        data = result.plpgsql_funcs
     finally:
         lib.pg_query_free_plpgsql_parse_result(result)
+    try:
+        # variables that exist in every trigger are written with a brace too many
+        tree: list[Node] = orjson.loads(re.sub(rb"(?<=[\[,])\{\}\}(?=[,\]])", b"{}", data))
+    except orjson.JSONDecodeError:
+        raise SyntaxProblem("a PL/pgSQL body that cannot be read", 0) from None
     return tree

@@ -614,9 +614,8 @@ def _renamed(columns: tuple[Output, ...], names: list[str]) -> tuple[Output, ...
 
 def _label(value: Node) -> str:
     """The name that PostgreSQL gives an unnamed output (FigureColname)."""
-    kind: str
-    node: Node
-    kind, node = next(iter(value.items()), ("", {}))
+    kind = next(iter(value), "")
+    node: Node = value.get(kind, {})
     match kind:
         case "ColumnRef":
             names = [f["String"]["sval"] for f in node["fields"] if "String" in f]

@@ -48,10 +48,13 @@ def expression(mask: Mask, column: str, type_name: str, key: str = "") -> str:
         case MaskKind.YEAR | MaskKind.MONTH:
             if _DATES.match(type_name) is None:
                 return null
-            if type_name.endswith("with time zone"):
-                # in UTC, so that the answer does not depend on the session
-                return f"(date_trunc('{mask.kind.value}', {value}, 'UTC'))::{type_name}"
-            return f"(date_trunc('{mask.kind.value}', {value}::timestamp))::{type_name}"
+            # in UTC, so that the answer does not depend on the session
+            zoned = type_name.endswith("with time zone")
+            cut = f"{value}, 'UTC'" if zoned else f"{value}::timestamp"
+            cut = f"date_trunc('{mask.kind.value}', {cut})::{type_name}"
+            # outside these years a cast or a truncation can overflow
+            within = f"{value} >= '0001-01-02'::{type_name} AND {value} < '9999-01-01'::{type_name}"
+            return f"CASE WHEN {within} THEN {cut} END"
         case MaskKind.BUCKET:
             width = int(mask.argument or 10)
             if type_name in _INTEGER:

@@ -1,0 +1,418 @@
+"""What one kind of requester may not see of one database: a shield for every relation that hides something.
+
+Knows a derivation, what people tagged, and a policy; must not know statements. A `Clearance` belongs to a set of
+policy roles: all requesters with the same roles share it. Invariants: whatever derives from something hidden is
+hidden; a stand-in for what cannot be read is hidden from everyone; the order in which shields are asked for does not
+matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from redactor.catalog import Column, Function, Relation
+from redactor.derivation import ROWS, Derivation, rows_of
+from redactor.model import ColumnName, RelationName, RuleHit
+from redactor.policy import Policy, Ruling
+from redactor.review import Review
+from redactor.sql.lineage import Taint, join
+from redactor.sql.masks import expression
+from redactor.tags import UNREVIEWED
+from redactor.treatment import FilterRows, Mask, RefuseRead, Shaping, strictest, strictest_shaping
+
+DERIVED = "derived"
+"""The id under which a decision names what is hidden because it cannot be read, or because of what it derives from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """How one column is hidden. `expression` stands in its place (None: reading it is refused); `source` names the
+    tagged columns that it derives from; `refuses_shaping`: it may not decide which rows there are."""
+
+    column: ColumnName
+    type: str
+    expression: str | None
+    refuses_shaping: bool
+    hits: tuple[RuleHit, ...]
+    source: tuple[ColumnName, ...]
+    varies: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Why a relation's very rows may not be read. `empty`: it is to look empty instead of being refused."""
+
+    why: str
+    hits: tuple[RuleHit, ...]
+    empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """Why a write would answer a question about hidden data."""
+
+    why: str
+    hits: tuple[RuleHit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shield:
+    """What a relation hides. `covers` by column name; `ordered`: the order of its rows tells of what is hidden."""
+
+    relation: Relation
+    closed: Closed | None = None
+    covers: Mapping[str, Cover] = field(default_factory=dict)
+    ordered: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether nothing of it is hidden."""
+        return self.closed is None and not self.covers and not self.ordered
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The names of its hidden columns."""
+        return frozenset(self.covers)
+
+
+class Clearance:
+    """What requesters with certain policy roles may not see."""
+
+    def __init__(self, derivation: Derivation, review: Review, policy: Policy, roles: frozenset[str]) -> None:
+        self._derivation = derivation
+        self._review = review
+        self._policy = policy
+        self.roles = roles
+        self._rulings: dict[ColumnName, Ruling | None] = {}
+        self._shields: dict[int, Shield] = {}
+        self._exempt: bool | None = None
+        self._hazards: dict[tuple[int, str], Mapping[str, Hazard]] = {}
+
+    # -------------------------------------------------------------- what is hidden
+
+    def ruling(self, column: ColumnName) -> Ruling | None:
+        """How a column, a relation's rows or a stand-in is hidden by itself; None: it is not."""
+        if column in self._rulings:
+            return self._rulings[column]
+        self._rulings[column] = found = self._rule(column)
+        return found
+
+    def _rule(self, column: ColumnName) -> Ruling | None:
+        if column.schema == "":
+            hit = RuleHit(DERIVED, f"{column.relation} {column.name} cannot be analysed")
+            return Ruling(RefuseRead(), Shaping.REFUSE, (hit,))
+        relation = self._derivation.catalog.relation(column.of)
+        if _is_system(column.schema):
+            return None
+        tags = self._relation_tags(relation, column.of)
+        if column.name != ROWS and (relation is None or not self._derives(relation)):
+            tags |= self._review.column_tags(column.of, column.name)
+        elif column.name != ROWS:
+            reviewed = self._review.relations.get(column.of)
+            tags |= reviewed.columns.get(column.name, frozenset()) if reviewed else frozenset()
+        return self._policy.ruling(tags, self.roles) if tags else None
+
+    def _relation_tags(self, relation: Relation | None, name: RelationName) -> frozenset[str]:
+        """A relation's tags. What derives from others, belongs to an extension or is a part needs no review."""
+        reviewed = self._review.relations.get(name)
+        if reviewed is not None:
+            return reviewed.tags
+        if relation is not None and (self._derives(relation) or relation.extension is not None):
+            return frozenset()
+        if relation is not None and relation.partition:
+            parents = [self._derivation.catalog.relations.get(p) for p in relation.parents]
+            return frozenset().union(*(self._relation_tags(p, p.qualified) for p in parents if p is not None))
+        return frozenset((UNREVIEWED,))
+
+    def _column_tags(self, relation: Relation, column: str) -> frozenset[str]:
+        return self._review.column_tags(relation.qualified, column)
+
+    @staticmethod
+    def _derives(relation: Relation) -> bool:
+        return relation.kind in ("v", "m", "S")
+
+    def hidden(self, taint: Iterable[ColumnName]) -> tuple[ColumnName, ...]:
+        """Those of a taint that are hidden, in order."""
+        return tuple(sorted(c for c in taint if self.ruling(c) is not None))
+
+    def hits(self, columns: Iterable[ColumnName]) -> tuple[RuleHit, ...]:
+        """The rules that hide those columns, each once."""
+        found: dict[str, RuleHit] = {}
+        for c in columns:
+            ruling = self.ruling(c)
+            if ruling is not None:
+                for h in ruling.hits:
+                    known = found.get(h.rule)
+                    names = (*(known.columns if known else ()), *((c,) if c.schema else ()))
+                    found[h.rule] = RuleHit(h.rule, h.because, tuple(dict.fromkeys(names)))
+        return tuple(found[k] for k in sorted(found))
+
+    @property
+    def exempt(self) -> bool:
+        """Whether nothing in the database is hidden."""
+        if self._exempt is None:
+            self._exempt = all(self.shield(r).open for r in self._derivation.catalog.relations.values() if _user(r))
+        return self._exempt
+
+    # -------------------------------------------------------------- relations
+
+    def shield(self, relation: Relation) -> Shield:
+        """What a relation hides."""
+        known = self._shields.get(relation.oid)
+        if known is None:
+            self._shields[relation.oid] = known = self._shield(relation)
+        return known
+
+    def _shield(self, relation: Relation) -> Shield:
+        if _is_system(relation.schema):
+            return Shield(relation)
+        if relation.kind == "S":
+            return self._sequence(relation)
+        closed = self._closed(relation)
+        if closed is not None:
+            return Shield(relation, closed)
+        covers: dict[str, Cover] = {}
+        taints = self._derivation.columns(relation)
+        for column in relation.columns:
+            cover = self._cover(relation, column, taints.get(column.name, frozenset()))
+            if cover is not None:
+                covers[column.name] = cover
+        return Shield(relation, None, covers, bool(self.hidden(self._derivation.order(relation))))
+
+    def _closed(self, relation: Relation) -> Closed | None:
+        why = self.hidden(self._derivation.rows(relation))
+        if not why:
+            return None
+        own = rows_of(relation.qualified)
+        treatments = [r.treatment for c in why if (r := self.ruling(c)) is not None]
+        empty = why == (own,) and isinstance(strictest(treatments), FilterRows)
+        if own in why or any(c.name == ROWS and c.of in {f.qualified for f in self._family(relation)} for c in why):
+            text = f"the very rows of {relation.qualified} are protected"
+        else:
+            text = f"which rows {relation.qualified} has depends on {_listed(why)}"
+        return Closed(text, self.hits(why), empty)
+
+    def _family(self, relation: Relation) -> tuple[Relation, ...]:
+        return self._derivation.family(relation)
+
+    def _cover(self, relation: Relation, column: Column, taint: Taint) -> Cover | None:
+        why = self.hidden(taint)
+        if not why:
+            return None
+        rulings = [r for c in why if (r := self.ruling(c)) is not None]
+        name = ColumnName(relation.schema, relation.name, column.name)
+        treatment = strictest(r.treatment for r in rulings)
+        shaping = strictest_shaping(r.when_shaping for r in rulings)
+        type_name = self.mask_type(column)
+        text: str | None
+        varies = False
+        match treatment:
+            case RefuseRead() if why == (name,) or any(self._refused(c) for c in why):
+                text = None
+            case Mask() as mask if why == (name,):
+                text = expression(mask, column.name, type_name)
+                varies = mask.depends_on_value
+            case _:
+                # what only derives from something hidden keeps nothing of it
+                text = f"NULL::{type_name}"
+        return Cover(name, type_name, text, shaping is Shaping.REFUSE, self.hits(why), why, varies)
+
+    def _refused(self, column: ColumnName) -> bool:
+        ruling = self.ruling(column)
+        return ruling is not None and isinstance(ruling.treatment, RefuseRead)
+
+    def mask_type(self, column: Column) -> str:
+        """The type that stands in for a column's: a domain's base, whose NULL no CHECK or NOT NULL can refuse."""
+        t = self._derivation.catalog.types.get(column.type_oid)
+        while t is not None and t.kind == "d" and t.base:
+            base = self._derivation.catalog.types.get(t.base)
+            if base is None:
+                return BUILTIN_TYPES.get(t.base, column.type)
+            t = base
+            if t.kind != "d":
+                from redactor.sql.quote import qualified
+
+                return qualified(t.schema, t.name)
+        return column.type
+
+    def _sequence(self, relation: Relation) -> Shield:
+        """A sequence counts the rows of the table that it belongs to."""
+        owner = self._derivation.catalog.relations.get(relation.owned_by[0]) if relation.owned_by else None
+        if owner is None:
+            return Shield(relation)
+        shield = self.shield(owner)
+        number = relation.owned_by[1] if relation.owned_by else 0
+        column = next((c for c in owner.columns if c.number == number), None)
+        if shield.closed is not None:
+            return Shield(
+                relation, Closed(f"{relation.qualified} counts rows of {owner.qualified}", shield.closed.hits)
+            )
+        if column is not None and column.name in shield.covers:
+            cover = shield.covers[column.name]
+            return Shield(relation, Closed(f"{relation.qualified} belongs to {cover.column}", cover.hits))
+        return Shield(relation)
+
+    def forbidden(self) -> frozenset[tuple[int, int]]:
+        """What no RowDescription may name: (relation oid, attnum), and (oid, 0) for whole rows."""
+        found: set[tuple[int, int]] = set()
+        for r in self._derivation.catalog.relations.values():
+            if not _user(r):
+                continue
+            shield = self.shield(r)
+            if shield.open:
+                continue
+            found.add((r.oid, 0))
+            for c in r.columns:
+                cover = shield.covers.get(c.name)
+                if shield.closed is not None or (cover is not None and not cover.varies):
+                    found.add((r.oid, c.number))
+        return frozenset(found)
+
+    # -------------------------------------------------------------- functions
+
+    def function(self, f: Function) -> tuple[ColumnName, ...]:
+        """What a function reads that is hidden; empty: it may be called."""
+        return self.hidden(self._derivation.function(f))
+
+    # -------------------------------------------------------------- writes
+
+    def hazards(self, relation: Relation, event: str) -> Mapping[str, Hazard]:
+        """What makes a write of that kind (insert, update, delete) tell: by column that it sets, `*` for any.
+
+        Constraints that compare hidden with open columns, triggers that read hidden data, foreign keys from tables
+        that are hidden.
+        """
+        key = (relation.oid, event)
+        known = self._hazards.get(key)
+        if known is None:
+            self._hazards[key] = known = self._find_hazards(relation, event)
+        return known
+
+    def _find_hazards(self, relation: Relation, event: str) -> dict[str, Hazard]:
+        found: dict[str, Hazard] = {}
+
+        def add(column: str, why: str, columns: Iterable[ColumnName]) -> None:
+            found.setdefault(column, Hazard(why, self.hits(columns)))
+
+        relations = [relation, *self._below(relation)]
+        for r in relations:
+            for trigger in r.triggers:
+                if event not in trigger.events:
+                    continue
+                for why in self._trigger(r, trigger.name):
+                    for column in trigger.columns or (ROWS,):
+                        add(column, f"trigger {trigger.name} of {r.qualified} reads {_listed(why)}", why)
+            if event == "update":
+                self._update_hazards(r, add)
+            if event in ("update", "delete"):
+                self._referrers(r, event, add)
+            for rule in r.rules:
+                if rule.event == event:
+                    add(ROWS, f"rule {rule.name} of {r.qualified} rewrites it", ())
+        return found
+
+    def _below(self, relation: Relation) -> list[Relation]:
+        out: list[Relation] = []
+        for child in self._derivation.children(relation):
+            out += [child, *self._below(child)]
+        return out
+
+    def _trigger(self, relation: Relation, name: str) -> list[tuple[ColumnName, ...]]:
+        trigger = next(t for t in relation.triggers if t.name == name)
+        reads = self._derivation.trigger(relation, trigger)
+        bad = self.hidden(reads.told)
+        hidden = self.shield(relation)
+        for taint, targets in reads.flows:
+            secret = self.hidden(taint)
+            if secret and hidden.closed is None and not targets <= hidden.hidden:
+                bad += secret
+        return [bad] if bad else []
+
+    def _update_hazards(self, relation: Relation, add: _Add) -> None:
+        columns = self._derivation.columns(relation)
+        compared: list[tuple[str, Iterable[str]]] = []
+        for c in relation.constraints:
+            if c.kind in ("p", "u", "c", "x"):
+                compared.append((f"constraint {c.name}", c.columns))
+        for index in relation.indexes:
+            if index.unique and not index.constraint:
+                compared.append((f"unique index {index.name}", index.columns))
+        for what, names in compared:
+            secret = self.hidden(join(columns.get(n, frozenset()) for n in names))
+            if secret:
+                for n in names:
+                    add(n, f"{what} compares it with {_listed(secret)}", secret)
+        for column in relation.columns:
+            if column.generated is not None:
+                reads = self._derivation.expression(column.generated, relation)
+                secret = self.hidden(reads)
+                if secret:
+                    for n in (c.name for c in reads if c.of == relation.qualified):
+                        add(n, f"generated column {column.name} computes it with {_listed(secret)}", secret)
+
+    def _referrers(self, relation: Relation, event: str, add: _Add) -> None:
+        for other in self._derivation.catalog.relations.values():
+            for key in other.constraints:
+                if key.kind != "f" or key.foreign != relation.oid:
+                    continue
+                action = key.on_delete if event == "delete" else key.on_update
+                shield = self.shield(other)
+                secret: tuple[ColumnName, ...] = ()
+                if shield.closed is not None:
+                    secret = (rows_of(other.qualified),)
+                elif any(c in shield.covers for c in key.columns):
+                    secret = tuple(ColumnName(other.schema, other.name, c) for c in key.columns if c in shield.covers)
+                columns = (ROWS,) if event == "delete" else key.foreign_columns
+                if secret and action in ("a", "r", ""):
+                    hits = shield.closed.hits if shield.closed is not None else self.hits(secret)
+                    for column in columns:
+                        add(column, f"foreign key {key.name} would tell of rows of {other.qualified}", ())
+                        del hits
+                elif action in ("c", "n", "d"):
+                    follow = "delete" if event == "delete" and action == "c" else "update"
+                    inner = self.hazards(other, follow) if other.oid != relation.oid else {}
+                    touched = (ROWS,) if follow == "delete" else (ROWS, *key.columns)
+                    for name in touched:
+                        if name in inner:
+                            for column in columns:
+                                add(column, f"{inner[name].why} (through foreign key {key.name})", ())
+
+
+from collections.abc import Callable  # noqa: E402
+
+_Add = Callable[[str, str, Iterable[ColumnName]], None]
+
+# oid -> name of base types that a domain may stand on, as format_type prints them (pg_type.dat; fixed for good)
+BUILTIN_TYPES: dict[int, str] = {
+    16: "boolean", 17: "bytea", 18: '"char"', 19: "name", 20: "bigint", 21: "smallint", 23: "integer", 25: "text",
+    26: "oid", 114: "json", 142: "xml", 600: "point", 601: "lseg", 602: "path", 603: "box", 604: "polygon",
+    650: "cidr", 700: "real", 701: "double precision", 718: "circle", 790: "money", 829: "macaddr", 869: "inet",
+    1042: "character", 1043: "character varying", 1082: "date", 1083: "time without time zone",
+    1114: "timestamp without time zone", 1184: "timestamp with time zone", 1186: "interval",
+    1266: "time with time zone", 1560: "bit", 1562: "bit varying", 1700: "numeric", 2950: "uuid", 3614: "tsvector",
+    3615: "tsquery", 3802: "jsonb", 4072: "jsonpath", 1009: "text[]", 1007: "integer[]", 1016: "bigint[]",
+    1015: "character varying[]", 3807: "jsonb[]", 3904: "int4range", 3906: "numrange", 3908: "tsrange",
+    3910: "tstzrange", 3912: "daterange", 3926: "int8range",
+}  # fmt: skip
+
+
+def _user(relation: Relation) -> bool:
+    return not _is_system(relation.schema)
+
+
+def _is_system(schema: str) -> bool:
+    return schema in ("pg_catalog", "information_schema", "pg_toast")
+
+
+def _listed(columns: Iterable[ColumnName]) -> str:
+    """Columns for a sentence."""
+    words = []
+    for c in columns:
+        if c.schema == "":
+            words.append(f"{c.relation} {c.name}")
+        elif c.name == ROWS:
+            words.append(f"rows of {c.of}")
+        else:
+            words.append(str(c))
+    return ", ".join(words[:5]) + (" ..." if len(words) > 5 else "")
