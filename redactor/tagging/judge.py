@@ -7,8 +7,9 @@ function of the facts and the pack, and every suggestion has evidence.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from redactor.tagging.facts import ColumnFacts, TableFacts, family
 from redactor.tagging.names import pattern, spelled
@@ -22,6 +23,9 @@ _COMMENT = 0.9
 """What a comment's words count, against the same words in a name."""
 
 _COMMENT_WORDS = 14
+
+_RECURS = 4
+"""In this many tables of a source a column's name is that of a key, or of a stamp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +56,34 @@ class _Case:
             self.evidence.append(why)
 
 
-def judge(table: TableFacts, pack: Pack) -> list[Finding]:
-    """A finding for each column of the table, in order."""
+def judge(table: TableFacts, pack: Pack, recurring: frozenset[str] = frozenset()) -> list[Finding]:
+    """A finding for each column of the table, in order. `recurring`: columns that stand in many tables of the source,
+    as keys do."""
     reading = read(table, pack)
     return [
-        _finding(table, fact, said, reading, pack) for fact, said in zip(table.columns, reading.columns, strict=True)
+        _finding(table, fact, said, reading, pack, fact.name in recurring)
+        for fact, said in zip(table.columns, reading.columns, strict=True)
     ]
 
 
 def suggest(tables: Iterable[TableFacts], pack: Pack) -> Iterator[Finding]:
-    """The findings for all columns of all tables."""
+    """The findings for all columns of all tables, table by table."""
+    tables = list(tables)
+    often: dict[str, Counter[str]] = {}
     for table in tables:
-        yield from judge(table, pack)
+        often.setdefault(table.source, Counter()).update({c.name for c in table.columns})
+    for table in tables:
+        yield from judge(table, pack, frozenset(c for c, n in often[table.source].items() if n >= _RECURS))
 
 
-def _finding(table: TableFacts, fact: ColumnFacts, said: Said, reading: Reading, pack: Pack) -> Finding:
+def _finding(
+    table: TableFacts, fact: ColumnFacts, said: Said, reading: Reading, pack: Pack, recurs: bool
+) -> Finding:
     for tag in fact.declared:
         if tag in pack.tags:
             return Finding(table.name, fact.name, pack.tags[tag].label, tag, 1.0, (f"declared: redactor:{tag}",))
+    if recurs:
+        reading = replace(reading, contexts={**reading.contexts, "recurring": "the same column is in many tables"})
     cases = _cases(fact, said, reading, pack)
     best_tag, best = "", _Case()
     for tag, case in cases.items():

@@ -89,7 +89,9 @@ class ContextSpec(_Model):
     """A kind of table. `heads`: last words of its name; `words`: words anywhere; `columns`: patterns of columns.
 
     `need`: how many of the patterns must be there to say so by columns alone; with a name that agrees, none need.
-    `share`: the part of the columns that the patterns must cover. `not_with`: contexts by name that rule it out.
+    `share`: the part of the columns that the patterns must cover (half of it where the name says so). `also`: patterns
+    of which one must be there in any case; `never`: of which none may be. `not_with`: contexts that rule it out; `person:columns` does so only where
+    the columns, not just the name, speak for it.
     """
 
     heads: tuple[str, ...] = ()
@@ -97,6 +99,8 @@ class ContextSpec(_Model):
     columns: tuple[str, ...] = ()
     need: int = 0
     share: float = 0
+    also: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
     not_with: tuple[str, ...] = ()
     qualifiers: tuple[str, ...] = ()
     who: str | None = None
@@ -241,19 +245,63 @@ def _build(raw: dict[str, Any], where: str) -> Pack:
         for k, v in values.items()
         if v.words is not None and v.words not in dictionaries
     )
+    vocabulary = _vocabulary(raw.get("words", {}), tags.values(), negatives, contexts.values())
+    plain = _Plain(vocabulary, where, faults)
+    for tag, spec in tags.items():
+        names = tuple(n.model_copy(update={"words": plain.pattern(n.words, f"tags.{tag}")}) for n in spec.names)
+        tags[tag] = spec.model_copy(update={"names": names})
+    for key, context in contexts.items():
+        contexts[key] = context.model_copy(
+            update={
+                "heads": tuple(plain.word(w, f"contexts.{key}") for w in context.heads),
+                "words": tuple(plain.word(w, f"contexts.{key}") for w in context.words),
+                "qualifiers": tuple(plain.word(w, f"contexts.{key}") for w in context.qualifiers),
+                "columns": tuple(plain.pattern(w, f"contexts.{key}") for w in context.columns),
+                "also": tuple(plain.pattern(w, f"contexts.{key}") for w in context.also),
+                "never": tuple(plain.pattern(w, f"contexts.{key}") for w in context.never),
+            }
+        )
+    denials = tuple(n.model_copy(update={"words": plain.pattern(n.words, "negatives")}) for n in negatives)
     if faults:
         raise ConfigurationError(faults)
-    vocabulary = _vocabulary(raw.get("words", {}), tags.values(), negatives, contexts.values())
     return Pack(
         tags,
         contexts,
-        tuple(negatives),
+        denials,
         values,
         dictionaries,
         {str(k): {str(w): float(f) for w, f in v.items()} for k, v in raw.get("weights", {}).items()},
         float(raw.get("threshold", 0.5)),
         vocabulary,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """Writes a pack's patterns in the plain words that identifiers are read into, so that `lang` there is `language`
+    here; a word that stands for several cannot be one term of a pattern, and is a fault."""
+
+    vocabulary: Vocabulary
+    where: str
+    faults: list[Fault]
+
+    def word(self, word: str, what: str) -> str:
+        if word.endswith("*"):
+            return word
+        read = self.vocabulary.words(word)
+        if len(read) != 1:
+            said = "nothing" if not read else repr(" ".join(read))
+            self.faults.append(Fault(self.where, 0, 0, f"{what}: {word!r} is read as {said}", "use one plain word"))
+            return word
+        return read[0]
+
+    def pattern(self, text: str, what: str) -> str:
+        terms = []
+        for term in text.split():
+            mark = term[: len(term) - len(term.lstrip("=+-"))]
+            options = [w for w in term[len(mark) :].split("|") if w]
+            terms.append(term if term == "/" else mark + "|".join(self.word(w, what) for w in options))
+        return " ".join(terms)
 
 
 def _unknown(where: str, what: str, named: Sequence[str], contexts: dict[str, ContextSpec]) -> list[Fault]:
@@ -279,7 +327,7 @@ def _vocabulary(
     known.update(w for meaning in (*means.values(), *compounds.values()) for w in meaning)
     patterns = [n.words for t in tags for n in t.names] + [n.words for n in negatives]
     for c in contexts:
-        patterns.extend((*c.heads, *c.words, *c.columns, *c.qualifiers))
+        patterns.extend((*c.heads, *c.words, *c.columns, *c.also, *c.never, *c.qualifiers))
     for p in patterns:
         known.update(singular(w) for w in words_in(p))
     unsplit = {str(w) for w in raw.get("not_in_runs", [])}

@@ -47,9 +47,11 @@ class Figures:
 def compare(rows: Sequence[Mapping[str, Any]], pack: Pack) -> list[Case]:
     """Every labelled row with its finding. The tables are judged whole, without their labels."""
     found: dict[tuple[str, str, str], Finding] = {}
-    for table in tables_of(rows):
-        for finding in suggest([table], pack):
-            found[table.source, table.name, finding.column] = finding
+    tables = list(tables_of(rows))
+    each = iter(suggest(tables, pack))
+    for table in tables:
+        for fact in table.columns:
+            found[table.source, table.name, fact.name] = next(each)
     out = []
     for row in rows:
         source, table_name = str(row.get("source") or ""), str(row.get("table") or "")

@@ -68,27 +68,31 @@ def _contexts(
     heads = [w for w in name if w not in idle]
     head = heads[-1] if heads else ""
     around = frozenset(pack.vocabulary.words(table.source)) | frozenset(pack.vocabulary.words(table.comment))
+    said = [(w, frozenset(w) - idle - own or frozenset(w) - idle) for w in columns]
+
+    def fitting(patterns: tuple[str, ...]) -> list[str]:
+        return [p for p in patterns if any(pattern(p).fits(*w) for w in said)]
+
     found: dict[str, str] = {}
+    by_columns: set[str] = set()
     for key, spec in pack.contexts.items():
-        by_columns = [
-            p
-            for p in spec.columns
-            if any(pattern(p).fits(w, frozenset(w) - idle - own or frozenset(w) - idle) for w in columns)
-        ]
-        covered = sum(
-            any(pattern(p).fits(w, frozenset(w) - idle - own or frozenset(w) - idle) for p in by_columns)
-            for w in columns
-        )
-        share = covered / len(columns) if columns else 0.0
-        named = head in spec.heads or not frozenset(name).isdisjoint(spec.words)
-        sourced = spec.who is None and not around.isdisjoint(spec.words)
-        if named and share >= spec.share / 2:
-            found[key] = f"named {table.name}"
-        elif sourced and share >= spec.share / 2:
-            found[key] = "what the source or the table's comment says"
-        elif spec.need and len(by_columns) >= spec.need and share >= spec.share:
+        if (spec.also and not fitting(spec.also)) or fitting(spec.never):
+            continue
+        fit = fitting(spec.columns)
+        share = sum(any(pattern(p).fits(*w) for p in fit) for w in said) / len(said) if said else 0.0
+        if spec.need and len(fit) >= spec.need and share >= spec.share:
             found[key] = "its columns"
-    return {k: v for k, v in found.items() if not any(n in found for n in pack.contexts[k].not_with)}
+            by_columns.add(key)
+        elif (head in spec.heads or not frozenset(name).isdisjoint(spec.words)) and share >= spec.share / 2:
+            found[key] = f"named {table.name}"
+        elif spec.who is None and not around.isdisjoint(spec.words):
+            found[key] = "what the source or the table's comment says"
+
+    def ruled_out(by: str) -> bool:
+        other, _, how = by.partition(":")
+        return other in (by_columns if how == "columns" else found)
+
+    return {k: v for k, v in found.items() if not any(ruled_out(n) for n in pack.contexts[k].not_with)}
 
 
 def _who(contexts: dict[str, str], pack: Pack) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 _PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_SAME = frozenset({"species", "series", "sms", "gps", "whatsapp", "mgrs", "ielts", "sevis", "uscis", "tps", "calworks", "days"})
 _LONGEST_COMPOUND = 4
 _SHORTEST_SPLIT = 5
 
@@ -38,7 +39,7 @@ def pieces_of(identifier: str) -> list[str]:
 
 def singular(word: str) -> str:
     """A plain English plural's singular; other words as they are (`address`, `status` are not plurals)."""
-    if len(word) <= 3 or word.endswith(("ss", "us", "is", "ous")):
+    if len(word) <= 3 or word in _SAME or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
