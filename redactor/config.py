@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from pydantic import Field, PlainValidator
 
 from redactor.errors import ConfigurationError, Fault
-from redactor.yamlfile import Document, Form, in_order, meant, parse, read
+from redactor.yamlfile import Document, Form, in_order, meant, parse, read, wrong
 
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 """libpq's sslmode values (PostgreSQL docs, 32.19 SSL Support), weakest first."""
@@ -141,6 +141,17 @@ def _anything(value: object) -> object:
 AddressText = Annotated[object, PlainValidator(_anything, json_schema_input_type=str | int)]
 
 
+def _workers(value: object) -> int:
+    if value == "auto":
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 256:
+        raise wrong(f"`workers` is `{value}`", "1 to 256, or auto")
+    return value
+
+
+Workers = Annotated[int, PlainValidator(_workers, json_schema_input_type=int | Literal["auto"])]
+
+
 class ConfigForm(Form):
     """A configuration file."""
 
@@ -150,9 +161,11 @@ class ConfigForm(Form):
     store: str = Field(default="sqlite:///var/redactor.db", description="sqlite:///path or postgresql://...")
     console: AddressText = Field(default=None, description="host:port of the auditors' pages; none: no console")
     tls: TlsForm | None = Field(default=None, description="what clients are shown; none: no TLS with clients")
-    log: LogForm = Field(default=LogForm(), description="the tamper-evident log")
-    limits: LimitsForm = Field(default=LimitsForm(), description="lower bounds than the built-in ones")
-    workers: int | Literal["auto"] = Field(default=1, description="processes; auto: one for each processor")
+    log: LogForm = Field(default=LogForm(), description="the tamper-evident log", json_schema_extra={"default": {}})
+    limits: LimitsForm = Field(
+        default=LimitsForm(), description="lower bounds than the built-in ones", json_schema_extra={"default": {}}
+    )
+    workers: Workers = Field(default=1, description="processes, 1 to 256; auto: one for each processor")
     mask_key: str | None = Field(default=None, description="secret for hash masks, best as ${REDACTOR_MASK_KEY}")
 
 
@@ -201,9 +214,6 @@ class _Reader:
                 databases[name] = Database(name, upstream, self.path(d.catalog or f"schemas/{name}.yaml"))
         store = self.store(("store",), form.store)
         tls = TlsFiles(self.path(form.tls.certificate), self.path(form.tls.key)) if form.tls else None
-        workers = form.workers if isinstance(form.workers, int) else 0
-        if isinstance(form.workers, int) and not 1 <= form.workers <= 256:
-            self.complain(("workers",), f"`workers` is {form.workers}", "1 to 256, or auto")
         mask_key = None if form.mask_key is None else self.expanded(("mask_key",), form.mask_key)
         if mask_key is not None and len(mask_key) < 16:
             self.complain(("mask_key",), "`mask_key` is too short to keep a secret", "at least 16 characters")
@@ -222,7 +232,7 @@ class _Reader:
             console,
             tls,
             Limits(form.limits.statement_bytes, form.limits.nesting),
-            workers,
+            form.workers,
             mask_key,
         )
 
@@ -322,7 +332,11 @@ class _Reader:
             return url
         place = url.removeprefix("sqlite://")
         if not place.startswith("/") or len(place) < 2 or place == "/:memory:":
-            self.complain(at, "`store` has to be a file", "sqlite:///var/redactor.db (four slashes: an absolute path)")
+            self.complain(
+                at,
+                "`store` has to be a file",
+                "such as sqlite:///var/redactor.db; with four slashes, an absolute path",
+            )
             return None
         # SQLAlchemy: three slashes and a relative path, or four and an absolute one
         return f"sqlite:///{self.base / place[1:]}"

@@ -17,11 +17,12 @@ from pathlib import PurePath
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeAlias, assert_never
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, with_config
+from typing_extensions import TypedDict
 
 from redactor.errors import ConfigurationError, Fault
 from redactor.model import RuleHit
-from redactor.tags import UNREVIEWED, covers, is_tag
+from redactor.tags import PATTERN, UNREVIEWED, covers, is_tag
 from redactor.treatment import (
     FilterRows,
     Mask,
@@ -274,23 +275,32 @@ def _mask(name: str, argument: object) -> Mask:
             assert_never(kind)
 
 
-class _MaskArgument(Form):
-    constant: str | int | float = "***"
-    partial: Annotated[int, Field(ge=1, le=8)] = 4
-    bucket: Annotated[int, Field(ge=2)] = 10
-    hash: str = ""
+# What a treatment may be spelled like: for the JSON Schema alone, `read_treatment` is what reads it.
+@with_config(ConfigDict(extra="forbid"))
+class MaskArgument(TypedDict, total=False):
+    constant: str | int | float
+    partial: Annotated[int, Field(ge=1, le=8)]
+    bucket: Annotated[int, Field(ge=2)]
+    hash: str
 
 
-class _MaskInput(Form):
-    mask: Literal["null", "constant", "partial", "year", "month", "hash"] | _MaskArgument | None
+@with_config(ConfigDict(extra="forbid"))
+class MaskInput(TypedDict):
+    mask: (
+        Literal["null", "constant", "partial", "year", "month", "hash"]
+        | Annotated[MaskArgument, Field(json_schema_extra={"minProperties": 1, "maxProperties": 1})]
+        | None
+    )
 
 
-TreatmentInput: TypeAlias = Literal["mask", "refuse", "filter"] | _MaskInput
-Tag = Annotated[str, AfterValidator(_tag)]
+TagText = Annotated[str, Field(pattern=PATTERN)]
+TreatmentInput: TypeAlias = Literal["mask", "refuse", "filter"] | MaskInput
+Tag = Annotated[str, AfterValidator(_tag), WithJsonSchema({"type": "string", "pattern": PATTERN})]
 RuleId = Annotated[str, _identifier("a rule's id", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", "status-need-to-know")]
 RoleName = Annotated[str, _identifier("a role's name", r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,99}", "caseworker")]
 Tags = Annotated[
-    list[Tag], BeforeValidator(lambda v: [v] if isinstance(v, str) else v, json_schema_input_type=str | list[str])
+    list[Tag],
+    BeforeValidator(lambda v: [v] if isinstance(v, str) else v, json_schema_input_type=TagText | list[TagText]),
 ]
 TreatmentField = Annotated[Any, PlainValidator(read_treatment, json_schema_input_type=TreatmentInput)]
 
@@ -308,7 +318,9 @@ class RuleForm(Form):
     id: RuleId = Field(description="a short name, unique in this policy; the log and error messages quote it")
     tags: Tags = Field(description="one tag or a list; a tag covers what is below it", min_length=1)
     approved: Texts = Field(default=[], description="the roles that see it as it is; none: nobody")
-    otherwise: TreatmentField = Field(default=Mask(), description=f"what everybody else gets: {_HOW}")
+    otherwise: TreatmentField = Field(
+        default=Mask(), description=f"what everybody else gets: {_HOW}", json_schema_extra={"default": "mask"}
+    )
     when_shaping_rows: Literal["refuse", "mask"] = Field(
         default="refuse", description="where the column decides which rows there are: refuse, or decide by the mask"
     )
@@ -317,7 +329,9 @@ class RuleForm(Form):
 
 class QuarantineForm(Form):
     approved: Texts = Field(default=[], description="roles that see what nobody has reviewed yet")
-    otherwise: TreatmentField = Field(default=Mask(), description="mask or refuse")
+    otherwise: TreatmentField = Field(
+        default=Mask(), description="mask or refuse", json_schema_extra={"default": "mask"}
+    )
     when_shaping_rows: Literal["refuse", "mask"] = "refuse"
 
 
@@ -339,7 +353,11 @@ class PolicyForm(Form):
         BeforeValidator(
             _short_quarantine, json_schema_input_type=QuarantineForm | Literal["mask", "refuse", "filter"] | None
         ),
-    ] = Field(default=QuarantineForm(), description="what exists upstream and is not in the catalog file")
+    ] = Field(
+        default=QuarantineForm(),
+        description="what exists upstream and is not in the catalog file",
+        json_schema_extra={"default": {}},
+    )
     record: Literal["none", "protected", "all"] = Field(
         default="none", description="which allowed statements the log keeps; rewritten and refused ones always"
     )

@@ -20,7 +20,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from redactor.errors import ConfigurationError, Fault
 from redactor.model import ColumnName, RelationName
 from redactor.signature import Malformed, canonical, split_name
-from redactor.tags import UNREVIEWED, is_tag
+from redactor.tags import PATTERN, UNREVIEWED, is_tag
 from redactor.yamlfile import Document, Form, in_order, nothing_is_empty, wrong
 from redactor.yamlfile import parse as parse_yaml
 
@@ -113,7 +113,8 @@ def _signature(text: str) -> str:
     return text
 
 
-TagList = Annotated[list[str], BeforeValidator(_tags, json_schema_input_type=str | list[str] | None)]
+TagText = Annotated[str, Field(pattern=PATTERN)]
+TagList = Annotated[list[str], BeforeValidator(_tags, json_schema_input_type=TagText | list[TagText] | None)]
 
 
 class ProposedForm(Form):

@@ -27,9 +27,13 @@ LARGEST = 64 * 1024 * 1024
 _DEEPEST = 40
 _MOST_NODES = 20_000_000
 _CORE = "tag:yaml.org,2002:"
+_PLAIN_TAGS = frozenset(
+    _CORE + t for t in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value", "seq", "map")
+)
 _NULL = frozenset(("", "~", "null", "Null", "NULL"))
 _TRUE = frozenset(("true", "True", "TRUE"))
 _FALSE = frozenset(("false", "False", "FALSE"))
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
 
@@ -102,7 +106,7 @@ class Document:
     def check(self, form: type[F]) -> tuple[F | None, list[Fault]]:
         """The form that the document fills in, or None with every fault that keeps it from doing so."""
         try:
-            return form.model_validate(self.value), []
+            return form.model_validate({} if self.value is None else self.value), []
         except ValidationError as e:
             return None, [_fault(self, form, d) for d in e.errors(include_url=False)]
 
@@ -131,8 +135,9 @@ def parse(text: str, file: str) -> Document:
     except MarkedYAMLError as e:
         mark = e.problem_mark or e.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        what = " ".join(x for x in (e.problem, e.context) if x)
-        raise ConfigurationError([Fault(file, line, column, f"is not YAML: {what}")]) from None
+        what = ", ".join(x for x in (e.context, e.problem) if x)
+        instead = "indent with blanks, not with tabs" if "'\\t'" in what else ""
+        raise ConfigurationError([Fault(file, line, column, f"is not YAML: {what}", instead)]) from None
     except YAMLError as e:
         raise ConfigurationError([Fault(file, *_unreadable(text, e))]) from None
     except RecursionError:
@@ -192,6 +197,10 @@ class _Plain:
             if len(self.faults) < 10:
                 self.complain(node, "is nested too deeply, or refers to itself")
             return None
+        tag = str(node.tag)
+        if tag not in _PLAIN_TAGS:
+            self.complain(node, f"the YAML tag `{tag.replace(_CORE, '!!')}` is not supported", "leave it out")
+            return None
         if isinstance(node, ScalarNode):
             return self.scalar(node)
         if isinstance(node, SequenceNode):
@@ -209,11 +218,14 @@ class _Plain:
 
     def scalar(self, node: ScalarNode) -> object:
         text: str = node.value
-        tag = str(node.tag)
-        if not tag.startswith(_CORE):
-            self.complain(node, f"the YAML tag {tag} is not supported", "leave it out")
-            return None
-        if node.style or tag == _CORE + "str":
+        if _SURROGATE.search(text):
+            # JSON's way to escape a character beyond U+FFFF, which YAML's grammar leaves as two halves
+            try:
+                text = text.encode("utf-16", "surrogatepass").decode("utf-16")
+            except UnicodeDecodeError:
+                self.complain(node, "a text holds half a character (a lone surrogate)", "write it in UTF-8")
+                return None
+        if node.style or node.tag == _CORE + "str":
             return text
         if text in _NULL:
             return None
@@ -248,7 +260,7 @@ def _fault(document: Document, form: type[Form], error: ErrorDetails) -> Fault:
         case "missing":
             inside = _form_at(form, loc[:-1])
             field = inside.model_fields.get(name) if inside else None
-            hint = (field.description or "") if field else ""
+            hint = f"add it: {field.description}" if field and field.description else "add it"
             return document.fault(loc[:-1], f"{subject} is missing", hint, key=True)
         case "extra_forbidden":
             inside = _form_at(form, loc[:-1])
@@ -260,6 +272,12 @@ def _fault(document: Document, form: type[Form], error: ErrorDetails) -> Fault:
             what = f"{subject} is `{given}`" if isinstance(given, str | int | bool) else f"{subject} is not right"
             close = meant(given, known) if isinstance(given, str) else ""
             return document.fault(loc, what, close or "one of: " + ", ".join(known))
+        case "too_short":
+            return document.fault(loc, f"{subject} is empty", "at least one")
+        case "less_than_equal":
+            return document.fault(loc, f"{subject} is `{error['input']}`", f"at most {context['le']}")
+        case "greater_than_equal":
+            return document.fault(loc, f"{subject} is `{error['input']}`", f"at least {context['ge']}")
         case kind if kind in _WORDS:
             what, instead = _WORDS[kind]
             return document.fault(loc, f"{subject} {what}", instead)
