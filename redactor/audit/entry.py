@@ -1,0 +1,163 @@
+"""What an entry of the log is, to the byte: from `model.Entry` to the leaf of the tree.
+
+Knows the fields and which of them stand in clear. Must not know files or databases; keys and numbers are arguments.
+Invariant: whatever a client writes freely (the text with its literals, application_name, and an error's words, which
+may quote the text) is in the sealed part only; in clear stand names that the database or the policy vouches for, and
+the shape, which has no literals. A leaf is canonical JSON without floats, so that any language spells it alike.
+
+An entry is made in two steps. `close` gives what the journal holds: the body, still without its place, and the
+sealed text. `place` adds which journal it came from, its number there, and its sequence in the log: that is the leaf.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from redactor.audit.sealing import Seal
+from redactor.model import Entry, Problem, RuleHit
+
+VERSION = 1
+TEXT_LIMIT = 1 << 20
+SHAPE_LIMIT = 1 << 16
+
+FIELDS: dict[str, str] = {
+    "address": "where the requester connected from",
+    "at": "time, UTC, microseconds (RFC 3339)",
+    "authentication": "how the database authenticated the requester",
+    "columns": "protected and other columns used: [{column, use}]",
+    "database": "the database's name",
+    "decision": "the decision's id, as the client was told",
+    "digest": "HMAC-SHA256 of the full text under a key of the proxy (hex): equal statements have equal digests",
+    "groups": "the requester's database roles",
+    "journal": "the journal that held the entry first (hex)",
+    "kind": "decision, or retention",
+    "login": "who asked",
+    "number": "the entry's number in that journal, from 0",
+    "outcome": "sent, refused, tripwire, ...",
+    "rules": "the policy's rules that took part: [{because, columns, rule}]",
+    "sealed": "what the auditor can open: {bytes, cut, sha256, to}; sha256 is of the sealed text, bytes of the text",
+    "sequence": "the entry's place in the log, from 0",
+    "shape": "the statement without its literals",
+    "snapshot": "the digest of catalog and policy that decided",
+    "sqlstate": "the SQLSTATE that the client was given, or empty",
+    "verdict": "allowed, redacted or refused",
+    "v": "the version of this list",
+}
+"""The leaf's fields of kind `decision`, and what they mean (docs/log.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """An entry as the journal holds it. `body`: canonical JSON; `sealed`: the text for the auditor, may be empty."""
+
+    body: bytes
+    sealed: bytes
+
+    def pack(self) -> bytes:
+        """One record for the journal."""
+        return len(self.body).to_bytes(4, "big") + self.body + self.sealed
+
+    @staticmethod
+    def unpack(record: bytes) -> Closed:
+        """The inverse of `pack`; ValueError where it is none."""
+        n = int.from_bytes(record[:4], "big")
+        if len(record) < 4 + n:
+            raise ValueError("a record of the journal is shorter than it says")
+        return Closed(record[4 : 4 + n], record[4 + n :])
+
+
+def canonical(value: object) -> bytes:
+    """The one spelling of a JSON value that is hashed: UTF-8, keys sorted, no spaces."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def clean(text: str) -> str:
+    """The text with what UTF-8 cannot hold (lone surrogates) replaced."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
+
+
+def time_text(at: float) -> str:
+    """Seconds since the epoch as RFC 3339, always with six digits of microseconds."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def close(entry: Entry, digest_key: bytes, seal: Seal, auditor: str) -> Closed:
+    """Seal an entry. `auditor`: the name of the key that `seal` seals to (`sealing.key_name`).
+
+    Texts over TEXT_LIMIT characters are cut in the sealed part (`cut` says so); the digest is always of the whole.
+    """
+    text = clean(entry.text)
+    whole = text.encode()
+    secret = canonical(
+        {
+            "application": clean(entry.requester.application),
+            "problem": _problem(entry.problem),
+            "text": text[:TEXT_LIMIT],
+        }
+    )
+    sealed = seal.close(secret, clean(entry.decision))
+    body = {
+        "address": clean(entry.requester.address),
+        "at": time_text(entry.at),
+        "authentication": clean(entry.requester.authentication),
+        "columns": [{"column": clean(str(c.column)), "use": c.use.value} for c in entry.columns],
+        "database": clean(entry.requester.database),
+        "decision": clean(entry.decision),
+        "digest": hmac.digest(digest_key, whole, "sha256").hex(),
+        "groups": sorted(clean(g) for g in entry.requester.groups),
+        "kind": "decision",
+        "login": clean(entry.requester.login),
+        "outcome": clean(entry.outcome),
+        "rules": [_rule(r) for r in entry.rules],
+        "sealed": {
+            "bytes": len(whole),
+            "cut": len(text) > TEXT_LIMIT,
+            "sha256": hashlib.sha256(sealed).hexdigest(),
+            "to": auditor,
+        },
+        "shape": clean(entry.shape[:SHAPE_LIMIT]),
+        "snapshot": clean(entry.snapshot),
+        "sqlstate": entry.problem.sqlstate if entry.problem else "",
+        "verdict": entry.verdict.value,
+        "v": VERSION,
+    }
+    return Closed(canonical(body), sealed)
+
+
+def retention(at: float, through: int, because: str) -> Closed:
+    """The entry that says that the sealed texts of entries 0 to `through` are being removed."""
+    body = {"at": time_text(at), "because": clean(because), "kind": "retention", "through": through, "v": VERSION}
+    return Closed(canonical(body), b"")
+
+
+def place(body: bytes, journal: str, number: int, sequence: int) -> tuple[bytes, dict[str, Any]]:
+    """The leaf: the body with its place, as canonical JSON and as the object that it spells."""
+    value: dict[str, Any] = orjson.loads(body)
+    value["journal"], value["number"], value["sequence"] = journal, number, sequence
+    return canonical(value), value
+
+
+def _rule(hit: RuleHit) -> dict[str, object]:
+    return {"because": clean(hit.because), "columns": [clean(str(c)) for c in hit.columns], "rule": clean(hit.rule)}
+
+
+def _problem(problem: Problem | None) -> dict[str, object] | None:
+    if problem is None:
+        return None
+    return {
+        "detail": clean(problem.detail),
+        "hint": clean(problem.hint),
+        "message": clean(problem.message),
+        "position": problem.position,
+        "sqlstate": problem.sqlstate,
+    }

@@ -1,0 +1,155 @@
+"""The keys of a log, as files beside the store: made at the first start, read at every other.
+
+Knows the directory, its file names and modes. Must not know what the keys are used for. Invariant: a key file is
+whole or not there (written aside, synced, linked into place), is never written over, and a private one is mode 0600.
+
+    log.key      Ed25519, signs checkpoints; stays with the proxy
+    log.pub      its public key; give it to the auditor at once: whoever has it can verify the log
+    digest.key   keys the digests of full texts; stays with the proxy
+    auditor.pub  X25519, what texts are sealed to
+    auditor.key  its private half, only where redactor had to make the pair itself: to be taken off the machine
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from redactor.audit.checkpoint import Signer
+from redactor.errors import ConfigurationError, Fault, LogUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a log works with. `auditor`: the X25519 public key; `left`: where its private half still lies, or None."""
+
+    signer: Signer
+    digest: bytes
+    auditor: bytes
+    left: Path | None
+
+    def __repr__(self) -> str:
+        return f"Keys({self.signer.origin})"
+
+
+def prepare(directory: Path, *, origin: str | None = None, auditor: Path | None = None) -> Keys:
+    """The keys in a directory, made where they are missing.
+
+    `origin`: the log's name, fixed when it is first made (else one is made up). `auditor`: a file with the auditor's
+    X25519 public key (PEM), which then takes the place of auditor.pub. LogUnavailable where files cannot be read or
+    written, ConfigurationError where they do not hold what they should.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        signing: Ed25519PrivateKey = _private(directory / "log.key", Ed25519PrivateKey)
+        name = origin or f"redactor.invalid/{secrets.token_hex(8)}"
+        try:
+            made = Signer(name, signing.private_bytes_raw())
+        except ValueError as e:
+            raise ConfigurationError([Fault("log", 0, 0, str(e), "redactor.example.gov/log")]) from None
+        text = _keep(directory / "log.pub", f"{made.public}\n".encode(), 0o644).decode()
+        signer = Signer(text.partition("+")[0], signing.private_bytes_raw())
+        if str(signer.public) != text.strip():
+            raise _broken(directory / "log.pub", "the public key of log.key", "restore the pair from a copy")
+        digest = _keep(directory / "digest.key", secrets.token_hex(32).encode() + b"\n", 0o600)
+        return Keys(signer, _hex(directory / "digest.key", digest), *_auditor(directory, auditor))
+    except OSError as e:
+        raise LogUnavailable(f"the log's keys in {directory} cannot be used: {e.strerror}", str(e)) from None
+
+
+def _auditor(directory: Path, given: Path | None) -> tuple[bytes, Path | None]:
+    private = directory / "auditor.key"
+    if given is not None:
+        return public_key(given), private if private.exists() else None
+    public = directory / "auditor.pub"
+    if not public.exists():
+        pair: X25519PrivateKey = _private(private, X25519PrivateKey)
+        pem = pair.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        _keep(public, pem, 0o644)
+    return public_key(public), private if private.exists() else None
+
+
+def public_key(path: Path) -> bytes:
+    """An X25519 public key from its PEM file."""
+    try:
+        key = load_pem_public_key(path.read_bytes())
+    except FileNotFoundError:
+        raise _broken(path, "there", "openssl genpkey -algorithm x25519; openssl pkey -pubout") from None
+    except ValueError:
+        key = None
+    if not isinstance(key, X25519PublicKey):
+        raise _broken(path, "an X25519 public key in PEM", "openssl genpkey -algorithm x25519; openssl pkey -pubout")
+    return key.public_bytes_raw()
+
+
+def private_key(path: Path) -> bytes:
+    """The auditor's X25519 private key from its PEM file."""
+    try:
+        key: X25519PrivateKey = _load(path, path.read_bytes(), X25519PrivateKey)
+    except OSError as e:
+        raise _broken(path, f"readable ({e.strerror})", "the auditor's private key") from None
+    return key.private_bytes_raw()
+
+
+def _private(path: Path, kind: Any) -> Any:
+    if path.exists():
+        return _load(path, path.read_bytes(), kind)
+    pem = kind.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return _load(path, _keep(path, pem, 0o600), kind)
+
+
+def _load(path: Path, pem: bytes, kind: Any) -> Any:
+    try:
+        key: object = load_pem_private_key(pem, None)
+    except (ValueError, TypeError):
+        key = None
+    if not isinstance(key, kind):
+        raise _broken(path, f"an unencrypted {kind.__name__.removesuffix('PrivateKey')} private key in PEM", "")
+    return key
+
+
+def _hex(path: Path, data: bytes) -> bytes:
+    try:
+        key = bytes.fromhex(data.decode())
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise _broken(path, "64 hex digits", "restore it from a copy")
+    return key
+
+
+def _keep(path: Path, data: bytes, mode: int) -> bytes:
+    """Put the file in place unless there is one; gives what is there then."""
+    if path.exists():
+        return path.read_bytes()
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    fd = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(fd)
+        os.link(aside, path)
+    except FileExistsError:
+        pass
+    finally:
+        aside.unlink()
+    return path.read_bytes()
+
+
+def _broken(path: Path, what: str, instead: str) -> ConfigurationError:
+    return ConfigurationError([Fault(str(path), 0, 0, f"this is not {what}", instead)])

@@ -1,0 +1,148 @@
+"""Writing the log into the store: numbering entries, growing the tree, signing its head.
+
+Knows the tables; every function is given a connection inside a writing transaction. Must not know files or threads.
+Invariant: the head's row is locked before anything is numbered, so sequences have no gaps whichever node writes; a
+record that is there already (same journal, same number) is passed over, so that draining twice changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from redactor.audit import entry, tree
+from redactor.audit.checkpoint import Signer, check
+from redactor.audit.verifier import Checkpoint, Frontier, Unverifiable, leaf_hash, read_checkpoint
+from redactor.errors import LogUnavailable
+from redactor.store.tables import checkpoints, entries, head, subtrees
+
+
+def nodes(connection: Connection) -> tree.Nodes:
+    """The tree's nodes, from the store; KeyError where one is missing."""
+
+    def kept(level: int, index: int) -> bytes:
+        if level == 0:
+            query = select(entries.c.leaf_hash).where(entries.c.sequence == index)
+        else:
+            query = select(subtrees.c.hash).where(subtrees.c.level == level, subtrees.c.position == index)
+        found = connection.execute(query).scalar()
+        if found is None:
+            raise KeyError((level, index))
+        return bytes(found)
+
+    return tree.from_kept(kept)
+
+
+def begin(connection: Connection, signer: Signer, published: str | None) -> tuple[int, int]:
+    """Make sure that this is the log that the signer signs, unchanged since; gives its size, and the size last signed.
+
+    `published`: the newest checkpoint in the file beside the store. LogUnavailable where the store is another's, was
+    rolled back or rewritten: going on would sign two histories of one log.
+    """
+    row = connection.execute(select(head).where(head.c.id == 1)).first()
+    if row is None:
+        connection.execute(insert(head).values(id=1, public_key=str(signer.public), size=0, frontier=b""))
+        if published is not None:
+            raise _not_as_signed("it is empty, and checkpoints of it have been published")
+        return 0, 0
+    if row.public_key != str(signer.public):
+        raise LogUnavailable(
+            "the log in this store is signed with another key than keys/log.key: restore that key, or use a new store",
+            f"{row.public_key} in the store, {signer.public} here",
+        )
+    there = connection.execute(select(func.count(), func.max(entries.c.sequence)).select_from(entries)).one()
+    if there[0] != row.size or (there[1] if there[1] is not None else -1) != row.size - 1:
+        raise _not_as_signed(f"it has {there[0]} entries and should have {row.size}")
+    read = nodes(connection)
+    try:
+        if b"".join(read(*at) for at in tree.frontier(row.size)) != row.frontier:
+            raise _not_as_signed("its tree is not that of its entries")
+        newest = connection.execute(select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1)).scalar()
+        signed = 0
+        for note in (newest, published):
+            if note is not None:
+                signed = max(signed, _compare(read_checkpoint(note, signer.public, check), row.size, read))
+    except KeyError as e:
+        raise _not_as_signed(f"a node of its tree is missing: {e}") from None
+    except Unverifiable as e:
+        raise _not_as_signed(str(e)) from None
+    return int(row.size), signed
+
+
+def _compare(checkpoint: Checkpoint, size: int, read: tree.Nodes) -> int:
+    if checkpoint.size > size:
+        raise _not_as_signed(f"it has {size} entries, and {checkpoint.size} had been signed")
+    root = tree.root(checkpoint.size, read) if checkpoint.size else Frontier().root()
+    if root != checkpoint.root:
+        raise _not_as_signed(f"its first {checkpoint.size} entries are not those that were signed")
+    return checkpoint.size
+
+
+def _not_as_signed(why: str) -> LogUnavailable:
+    return LogUnavailable(
+        f"the log in the store is not what was signed: {why}. `redactor audit verify` tells more. To go on, put the "
+        "store back, or keep it and its directory for the auditor and start a new one",
+        why,
+    )
+
+
+def append(connection: Connection, journal: str, records: Sequence[tuple[int, bytes]]) -> int:
+    """Number a journal's records and add them to the tree, in order; gives the log's size then."""
+    row = connection.execute(select(head).where(head.c.id == 1).with_for_update()).one()
+    frontier = Frontier(row.size, [row.frontier[i : i + 32] for i in range(0, len(row.frontier), 32)])
+    last = connection.execute(select(func.max(entries.c.number)).where(entries.c.journal == journal)).scalar()
+    rows: list[dict[str, object]] = []
+    grown: list[dict[str, object]] = []
+    for number, payload in records:
+        if last is not None and number <= last:
+            continue
+        closed = entry.Closed.unpack(payload)
+        leaf, value = entry.place(closed.body, journal, number, frontier.size)
+        hashed = leaf_hash(leaf)
+        rows.append(
+            {**indexed(value), "leaf": leaf.decode(), "leaf_hash": hashed, "sealed": closed.sealed or None},
+        )
+        for level, position, digest in tree.completed(frontier.append(hashed)):
+            grown.append({"level": level, "position": position, "hash": digest})
+    if rows:
+        connection.execute(insert(entries), rows)
+        if grown:
+            connection.execute(insert(subtrees), grown)
+        connection.execute(
+            update(head).where(head.c.id == 1).values(size=frontier.size, frontier=b"".join(frontier.hashes))
+        )
+    return frontier.size
+
+
+def indexed(value: dict[str, object]) -> dict[str, object]:
+    """What stands in columns of its own besides the leaf, taken from the leaf."""
+    names = ("sequence", "journal", "number", "at", "kind")
+    return {name: value[name] for name in names} | {
+        name: value.get(name, "") for name in ("login", "database", "decision", "verdict")
+    }
+
+
+def sign(connection: Connection, signer: Signer, at: float) -> int:
+    """Sign the tree as it is now, unless that has been done; gives its size. `at`: seconds since the epoch."""
+    row = connection.execute(select(head).where(head.c.id == 1).with_for_update()).one()
+    known = connection.execute(select(checkpoints.c.size).where(checkpoints.c.size == row.size)).first()
+    if row.size and known is None:
+        frontier = Frontier(row.size, [row.frontier[i : i + 32] for i in range(0, len(row.frontier), 32)])
+        note = signer.sign(row.size, frontier.root())
+        connection.execute(insert(checkpoints).values(size=row.size, note=note, at=entry.time_text(at)))
+    return int(row.size)
+
+
+def notes_after(connection: Connection, size: int) -> list[tuple[int, str]]:
+    """The checkpoints of more than `size` entries, oldest first."""
+    query = select(checkpoints.c.size, checkpoints.c.note).where(checkpoints.c.size > size).order_by(checkpoints.c.size)
+    return [(int(s), str(n)) for s, n in connection.execute(query)]
+
+
+def retire(connection: Connection, through: int) -> int:
+    """Remove the sealed texts of entries 0 to `through`; gives how many there were. The tree stays as it is."""
+    found = (entries.c.sequence <= through) & entries.c.sealed.is_not(None)
+    count = connection.execute(select(func.count()).select_from(entries).where(found)).scalar_one()
+    connection.execute(update(entries).where(found).values(sealed=None))
+    return int(count)

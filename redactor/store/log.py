@@ -1,0 +1,341 @@
+"""The log, as the proxy uses it: `append` an entry, and it is on disk; the rest happens behind.
+
+Knows asyncio, the journal, the store and the clock. Must not know policies or the wire. Invariant: entries go
+journal first, store second, and leave the journal only when the store's commit is on disk; the tree's head is signed
+at least every `checkpoint_every` entries or `checkpoint_seconds` seconds, and when the log is closed.
+
+A store that is down does not stop the proxy: the journal grows until the store is back. A journal that cannot be
+written does: `append` raises LogUnavailable, and tries again at the next entry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Connection
+
+from redactor.audit import entry as entries
+from redactor.audit import sealing
+from redactor.errors import LogUnavailable
+from redactor.model import Entry
+from redactor.store import ledger, published
+from redactor.store.database import Database, beside
+from redactor.store.journal import Journal
+from redactor.store.keys import Keys, prepare
+from redactor.store.segment import START, Damage, Segment
+
+CHECKPOINT_EVERY = 1000
+CHECKPOINT_SECONDS = 5.0
+DRAIN_SECONDS = 0.1
+DRAIN_BYTES = 256 << 10
+RETRY_SECONDS = 5.0
+
+logger = structlog.get_logger("redactor.log")
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the log is. `ok`: entries can be made durable. `behind`: bytes in the journal that are not in the store yet.
+
+    `problem` and `store_problem` are empty, or the newest failure in the operator's words (no data).
+    """
+
+    ok: bool
+    entries: int
+    commits: int
+    behind: int
+    stored: int
+    signed: int
+    problem: str
+    store_problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    segment: Segment
+    offset: int
+    size: int
+    damage: Damage | None
+
+
+class Log:
+    """Made by `open`. Safe for any number of tasks of one event loop."""
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Path,
+        keys: Keys,
+        journal_options: dict[str, object],
+        clock: Callable[[], float],
+        checkpoint_every: int,
+        checkpoint_seconds: float,
+    ) -> None:
+        """Not for callers: see `open`."""
+        self.keys = keys
+        self.directory = directory
+        self._database = database
+        self._clock = clock
+        self._every, self._seconds = checkpoint_every, checkpoint_seconds
+        self._size = self._signed = self._published = 0
+        self._unsigned_since: float | None = None
+        self._offsets: dict[str, int] = {}
+        self._damaged: set[str] = set()
+        self._store_problem = ""
+        self._waked = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._draining = asyncio.Lock()
+        self._closing = False
+        self._journal: Journal[Entry | entries.Closed] = Journal(
+            directory / "journal",
+            self._encode,
+            durable=self._waked.set,
+            **journal_options,  # type: ignore[arg-type]
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    @staticmethod
+    async def open(
+        url: str,
+        directory: Path | str | None = None,
+        *,
+        auditor_key: Path | str | None = None,
+        origin: str | None = None,
+        checkpoint_every: int = CHECKPOINT_EVERY,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        clock: Callable[[], float] = time.time,
+        sync: Callable[[int], None] = os.fdatasync,
+    ) -> Log:
+        """Open the log, or make it: keys, tables, journal; what a process that died left in the journal is stored.
+
+        `directory`: of journal, keys and checkpoints, else `database.beside(url)`. `auditor_key`: the auditor's
+        X25519 public key (a PEM file); without it a pair is made, loudly. ConfigurationError and LogUnavailable say
+        what stands in the way.
+        """
+        place = Path(directory) if directory is not None else beside(url)
+        given = Path(auditor_key) if auditor_key is not None else None
+
+        def start() -> tuple[Database, Keys, tuple[int, int]]:
+            keys = prepare(place / "keys", origin=origin, auditor=given)
+            database = Database(url, create=True)
+            try:
+                database.migrate()
+                cut = published.mend(place / published.NAME)
+                if cut:
+                    logger.warning("half-written checkpoint cut off", bytes=cut)
+                notes = published.read(place / published.NAME)
+                newest = notes[-1] if notes else None
+                return database, keys, database.call(lambda c: ledger.begin(c, keys.signer, newest), write=True)
+            except BaseException:
+                database.close()
+                raise
+
+        database, keys, (size, signed) = await asyncio.to_thread(start)
+        if keys.left is not None:
+            logger.warning(
+                "the auditor's private key lies on this machine: whoever has it reads every logged statement. "
+                "Move it to the auditor's machine",
+                file=str(keys.left),
+            )
+        try:
+            log = Log(database, place, keys, {"sync": sync}, clock, checkpoint_every, checkpoint_seconds)
+        except BaseException:
+            database.close()
+            raise
+        log._size, log._signed = size, signed
+        log._published = _published_size(place)
+        with contextlib.suppress(LogUnavailable):
+            await log._drain(final=True)
+        log._task = asyncio.create_task(log._drain_always(), name="redactor-drain")
+        return log
+
+    async def append(self, entry: Entry) -> None:
+        """Make the entry durable; returns when it is on disk. LogUnavailable where it cannot be."""
+        await self._journal.append(entry)
+
+    async def retire(self, through: int, because: str) -> int:
+        """Remove the sealed texts of entries 0 to `through`, having said so in the log; gives how many there were.
+
+        What the tree holds stays, so every proof still holds; the texts cannot be had back from this store.
+        """
+        await self._journal.append(entries.retention(self._clock(), through, because))
+        await self._drain(final=True)
+        return await self._database.run(lambda c: ledger.retire(c, through), write=True)
+
+    def health(self) -> Health:
+        """How things are now."""
+        behind = sum(max(0, s.durable - self._offset(s)) for s in self._journal.segments())
+        journal = self._journal
+        return Health(
+            ok=not journal.problem and not self._closing,
+            entries=journal.entries,
+            commits=journal.commits,
+            behind=behind,
+            stored=self._size,
+            signed=self._signed,
+            problem=journal.problem,
+            store_problem=self._store_problem,
+        )
+
+    async def flush(self) -> None:
+        """Wait until all that is durable is in the store, and sign it. LogUnavailable where the store is down."""
+        await self._drain(final=True)
+
+    async def close(self) -> None:
+        """Take no more entries, store the rest, sign. What the store cannot take stays in the journal."""
+        if self._closing:
+            return
+        self._closing = True
+        await self._journal.stop()
+        if self._task is not None:
+            self._stopping.set()
+            self._waked.set()
+            await self._task
+        try:
+            await self._drain(final=True)
+        except LogUnavailable as e:
+            logger.warning("the store is down; entries stay in the journal until the next start", why=e.public)
+        self._journal.close()
+        await asyncio.to_thread(self._database.close)
+
+    # -------------------------------------------------------------- sealing
+
+    def _encode(self, batch: Sequence[Entry | entries.Closed]) -> list[bytes]:
+        # One one-time key a commit: it is gone when this returns, and nothing here opens these texts any more.
+        seal = sealing.Seal(self.keys.auditor, secrets.token_bytes(32))
+        name = sealing.key_name(self.keys.auditor)
+        return [
+            (e if isinstance(e, entries.Closed) else entries.close(e, self.keys.digest, seal, name)).pack()
+            for e in batch
+        ]
+
+    # -------------------------------------------------------------- draining
+
+    def _offset(self, segment: Segment) -> int:
+        return self._offsets.get(segment.id, START)
+
+    async def _drain_always(self) -> None:
+        known = ""
+        while not self._stopping.is_set():
+            await _wait(self._waked, self._patience())
+            self._waked.clear()
+            try:
+                await self._drain(final=False)
+            except Exception as e:
+                # A bug here must not end the draining, nor stop the proxy: the journal still holds every entry.
+                why = e.public if isinstance(e, LogUnavailable) else f"internal error: {type(e).__name__}"
+                if why != known:
+                    logger.error("the store cannot take entries; the journal keeps them", why=why)
+                self._store_problem = known = why
+                self._waked.set()
+                await _wait(self._stopping, RETRY_SECONDS)
+            else:
+                known = ""
+                await _wait(self._stopping, DRAIN_SECONDS)
+
+    def _patience(self) -> float | None:
+        if self._unsigned_since is None:
+            return None
+        return max(0.0, self._unsigned_since + self._seconds - time.monotonic())
+
+    async def _drain(self, final: bool) -> None:
+        """Move all that is durable into the store; sign where it is time, or `final`."""
+        async with self._draining:
+            try:
+                for segment in self._journal.segments():
+                    await self._drain_segment(segment)
+                await self._sign(final)
+                self._store_problem = ""
+            except LogUnavailable as e:
+                self._store_problem = e.public
+                raise
+
+    async def _drain_segment(self, segment: Segment) -> None:
+        while True:
+            full = segment.full  # before `durable` is looked at: a segment that is full grows no more
+            if segment.durable > self._offset(segment):
+                self._moved(await self._database.run(partial(self._move, segment), write=True))
+            elif full:
+                return await asyncio.to_thread(self._finish, segment)
+            else:
+                return None
+
+    def _move(self, segment: Segment, connection: Connection) -> _Moved:
+        offset = self._offset(segment)
+        records, damage = segment.read(offset, DRAIN_BYTES)
+        size = self._size
+        if records:
+            offset = records[-1].end
+            size = ledger.append(connection, segment.id, [(r.number, r.payload) for r in records])
+        elif damage is not None:
+            offset = damage.offset + damage.length
+        return _Moved(segment, offset, size, damage)
+
+    def _moved(self, moved: _Moved) -> None:
+        """After the commit: only now is it true."""
+        self._offsets[moved.segment.id] = moved.offset
+        if moved.size > self._size and self._unsigned_since is None:
+            self._unsigned_since = time.monotonic()
+        self._size = moved.size
+        if moved.damage is None:
+            return
+        if not moved.damage.torn:
+            self._damaged.add(moved.segment.id)
+            logger.error(
+                "the journal is damaged: entries that were durable cannot be read",
+                file=moved.segment.path.name,
+                offset=moved.damage.offset,
+                bytes=moved.damage.length,
+            )
+        else:
+            logger.warning(
+                "a half-written end of the journal was cut off: its entries were never acknowledged",
+                file=moved.segment.path.name,
+                offset=moved.damage.offset,
+                bytes=moved.damage.length,
+            )
+
+    def _finish(self, segment: Segment) -> None:
+        if segment.id in self._damaged:
+            kept = segment.set_aside()
+            logger.error("the damaged journal is kept", file=str(kept))
+        else:
+            segment.remove()
+        self._journal.done_with(segment)
+        self._offsets.pop(segment.id, None)
+
+    async def _sign(self, final: bool) -> None:
+        late = self._unsigned_since is not None and time.monotonic() >= self._unsigned_since + self._seconds
+        if self._size > self._signed and (final or late or self._size - self._signed >= self._every):
+            at = self._clock()
+            self._signed = await self._database.run(lambda c: ledger.sign(c, self.keys.signer, at), write=True)
+            self._unsigned_since = None
+        if self._signed > self._published:
+            notes = await self._database.run(lambda c: ledger.notes_after(c, self._published))
+            path = self.directory / published.NAME
+            try:
+                await asyncio.to_thread(published.append, path, [note for _, note in notes])
+            except OSError as e:
+                self._store_problem = f"{path} cannot be written: {e.strerror}"
+                raise LogUnavailable(self._store_problem, str(e)) from None
+            if notes:
+                self._published = notes[-1][0]
+
+
+async def _wait(event: asyncio.Event, seconds: float | None) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+
+
+def _published_size(directory: Path) -> int:
+    notes = published.read(directory / published.NAME)
+    return int(notes[-1].split("\n")[1]) if notes else 0

@@ -1,0 +1,52 @@
+"""The file of checkpoints beside the store: every signed tree head, one after the other.
+
+Knows one file. Must not know the database. Invariant: the file only grows, and a checkpoint is written to it only
+once it is in the store for good; so where the file is ahead of the store, the store has been rolled back.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from redactor.audit.verifier import split_notes
+
+NAME = "checkpoints.txt"
+
+
+def read(path: Path) -> list[str]:
+    """All the notes in the file, oldest first; none where there is no file. A note cut off at the end is left out."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return []
+    return split_notes(text[: text.rfind("\n\n") + 2])
+
+
+def mend(path: Path) -> int:
+    """Cut off what a crash left half-written at the end; gives how many bytes that was."""
+    if not path.exists():
+        return 0
+    data = path.read_bytes()
+    blocks = data.split(b"\n\n")
+    whole = sum(len(b) + 2 for b in blocks[: (len(blocks) - 1) // 2 * 2])
+    if whole < len(data):
+        os.truncate(path, whole)
+    return len(data) - whole
+
+
+def append(path: Path, notes: list[str]) -> None:
+    """Add notes, and sync. OSError where that fails: the file is put back as it was, as far as that can be done."""
+    fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    try:
+        before = os.fstat(fd).st_size
+        try:
+            view = memoryview("".join(note + "\n" for note in notes).encode())
+            while view:
+                view = view[os.write(fd, view) :]
+            os.fdatasync(fd)
+        except OSError:
+            os.ftruncate(fd, before)
+            raise
+    finally:
+        os.close(fd)

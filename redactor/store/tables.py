@@ -1,0 +1,59 @@
+"""The store's tables, as SQLAlchemy Core sees them.
+
+Knows names and types only; the migrations make them. Must not hold queries. Invariant: whatever stands in a column of
+`entries` besides the leaf stands in the leaf too (and verification compares them), so that an index never says what
+the log does not.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
+
+metadata = MetaData()
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("journal", String(32), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("at", String(27), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("login", Text, nullable=False),
+    Column("database", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("leaf", Text, nullable=False),
+    Column("leaf_hash", LargeBinary(32), nullable=False),
+    Column("sealed", LargeBinary, nullable=True),
+    UniqueConstraint("journal", "number", name="entries_once"),
+    Index("entries_at", "at"),
+    Index("entries_login", "login"),
+    Index("entries_decision", "decision"),
+)
+
+subtrees = Table(
+    "subtrees",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary(32), nullable=False),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", Text, nullable=False),
+    Column("at", String(27), nullable=False),
+)
+
+head = Table(
+    "head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("public_key", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+)
+"""One row (id 1): the tree's size and its frontier's hashes in a row. Whoever appends locks it first."""
