@@ -64,7 +64,8 @@ def compare(catalog: Catalog, review: Review) -> Differences:
 
 
 def _is_for_review(relation: Relation) -> bool:
-    return relation.kind in _HOLD_ROWS and not relation.partition and relation.schema != "information_schema"
+    system = relation.schema.startswith("pg_") or relation.schema == "information_schema"
+    return relation.kind in _HOLD_ROWS and not (system or relation.partition or relation.extension)
 
 
 def _spelled(signature: str) -> str | None:
