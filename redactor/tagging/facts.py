@@ -76,7 +76,7 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     ("date", r"date|time|year"),
     ("uuid", r"uuid|uniqueidentifier|guid"),
     ("number", r"int|serial|num|dec|float|double|real|money|currency"),
-    ("link", r"^fk|foreign|reference|lookup|many2one|belongs"),
+    ("link", r"^fk|^link|foreign|reference|lookup|many2one|belongs"),
     ("net", r"inet|cidr|macaddr"),
     ("long", r"text|clob|memo|narrative|html"),
     ("short", r"char|string|str"),

@@ -24,8 +24,11 @@ _COMMENT = 0.9
 
 _COMMENT_WORDS = 14
 
-_RECURS = 4
-"""In this many tables of a source a column's name is that of a key, or of a stamp."""
+_SENTENCE = 9
+"""A name of more words than this is a question of a survey, and mentions things that the column does not hold."""
+
+_RECURS = 3
+"""In this many tables of a source a column's name is that of a key, or of a stamp; an identifier's in two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,11 @@ def suggest(tables: Iterable[TableFacts], pack: Pack) -> Iterator[Finding]:
     for table in tables:
         often.setdefault(table.source, Counter()).update({c.name for c in table.columns})
     for table in tables:
-        yield from judge(table, pack, frozenset(c for c, n in often[table.source].items() if n >= _RECURS))
+        yield from judge(table, pack, frozenset(c for c, n in often[table.source].items() if _recurs(c, n, pack)))
+
+
+def _recurs(column: str, tables: int, pack: Pack) -> bool:
+    return tables >= _RECURS or (tables > 1 and pack.vocabulary.words(column)[-1:] == ("identifier",))
 
 
 def _finding(
@@ -84,6 +91,8 @@ def _finding(
             return Finding(table.name, fact.name, pack.tags[tag].label, tag, 1.0, (f"declared: redactor:{tag}",))
     if recurs:
         reading = replace(reading, contexts={**reading.contexts, "recurring": "the same column is in many tables"})
+    if len(said.words) > _SENTENCE:
+        reading = replace(reading, contexts={**reading.contexts, "sentence": "its length"})
     cases = _cases(fact, said, reading, pack)
     best_tag, best = "", _Case()
     for tag, case in cases.items():

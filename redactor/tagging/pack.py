@@ -90,7 +90,7 @@ class ContextSpec(_Model):
 
     `need`: how many of the patterns must be there to say so by columns alone; with a name that agrees, none need.
     `share`: the part of the columns that the patterns must cover (half of it where the name says so). `also`: patterns
-    of which one must be there in any case; `never`: of which none may be. `not_with`: contexts that rule it out; `person:columns` does so only where
+    of which one must be among them; `never`: of which none may be. `not_with`: contexts that rule it out; `person:columns` does so only where
     the columns, not just the name, speak for it.
     """
 
@@ -321,7 +321,9 @@ def _vocabulary(
     contexts: Iterable[ContextSpec],
 ) -> Vocabulary:
     means = {str(k): tuple(str(v).split()) for k, v in raw.get("means", {}).items()}
-    compounds = {str(k): tuple(str(v).split()) for k, v in raw.get("compounds", {}).items()}
+    joined = {str(k): tuple(str(v).split()) for k, v in raw.get("compounds", {}).items()}
+    means |= {k: v for k, v in joined.items() if " " not in k}
+    compounds = {k: v for k, v in joined.items() if " " in k}
     known = {w for line in raw.get("known", []) for w in str(line).split()}
     known.update(means)
     known.update(w for meaning in (*means.values(), *compounds.values()) for w in meaning)

@@ -76,11 +76,12 @@ def _contexts(
     found: dict[str, str] = {}
     by_columns: set[str] = set()
     for key, spec in pack.contexts.items():
-        if (spec.also and not fitting(spec.also)) or fitting(spec.never):
+        if fitting(spec.never):
             continue
         fit = fitting(spec.columns)
         share = sum(any(pattern(p).fits(*w) for p in fit) for w in said) / len(said) if said else 0.0
-        if spec.need and len(fit) >= spec.need and share >= spec.share:
+        enough = spec.need and len(fit) >= spec.need and share >= spec.share
+        if enough and (not spec.also or fitting(spec.also)):
             found[key] = "its columns"
             by_columns.add(key)
         elif (head in spec.heads or not frozenset(name).isdisjoint(spec.words)) and share >= spec.share / 2:
