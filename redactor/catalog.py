@@ -74,6 +74,7 @@ class Trigger:
     row: bool
     columns: tuple[str, ...] = ()
     condition: str | None = None
+    arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,8 @@ class Relation:
     reads: frozenset[tuple[int, int]] = frozenset()
     extension: str | None = None
     statistics: tuple[Statistics, ...] = ()
+    toast: tuple[int, ...] = ()
+    """The oids of its TOAST table and of that one's index: their figures are this relation's."""
 
     @property
     def qualified(self) -> RelationName:

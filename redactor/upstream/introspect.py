@@ -154,6 +154,7 @@ async def _read(connection: asyncpg.Connection, database_name: str) -> Catalog:
             reads=reads.get(oid, frozenset()),
             extension=member.get(("pg_class", oid)),
             statistics=statistics.get(oid, ()),
+            toast=tuple(r["toast"] or ()),
         )
 
     builtin_names = {r["oid"]: one[r["name"]] for r in await rows(queries.BUILTINS)}
@@ -359,6 +360,8 @@ class _Facts:
                     columns=self.named(r["relation"], r["columns"]),
                     # a condition that could not be cut out is kept whole: never as if there were none
                     condition=when[1] if when else r["definition"],
+                    # each argument ends with a zero byte
+                    arguments=tuple(a.decode(errors="replace") for a in r["arguments"].split(b"\0")[:-1]),
                 )
             )
         return {k: tuple(v) for k, v in found.items()}

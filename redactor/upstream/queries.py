@@ -55,7 +55,9 @@ RELATIONS = f"""
 SELECT c.oid, c.relnamespace AS schema, c.relname::text AS name, c.relkind::text AS kind, c.relowner AS owner,
        CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END AS definition,
        c.relispartition AS partition, c.relrowsecurity AS row_security, c.relforcerowsecurity AS force_row_security,
-       c.reloptions AS options, d.description AS comment
+       c.reloptions AS options, d.description AS comment,
+       CASE WHEN c.reltoastrelid <> 0 THEN
+         ARRAY[c.reltoastrelid] || ARRAY(SELECT indexrelid FROM pg_index WHERE indrelid = c.reltoastrelid) END AS toast
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = c.oid AND d.objsubid = 0
@@ -111,7 +113,7 @@ SELECT i.indrelid AS relation, c.relname::text AS name, i.indexrelid AS oid, i.i
 
 TRIGGERS = f"""
 SELECT tgrelid AS relation, tgname::text AS name, tgfoid AS function, tgtype AS type, tgattr::int2[]::int[] AS columns,
-       CASE WHEN tgqual IS NOT NULL THEN pg_get_triggerdef(oid) END AS definition
+       CASE WHEN tgqual IS NOT NULL THEN pg_get_triggerdef(oid) END AS definition, tgargs AS arguments
   FROM pg_trigger
  WHERE tgenabled <> 'D' AND (NOT tgisinternal OR (tgparentid <> 0 AND tgfoid >= {FIRST}))
  ORDER BY tgrelid, tgname

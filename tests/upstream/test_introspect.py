@@ -150,6 +150,13 @@ async def test_temporary_and_toast_relations_are_left_out(catalog: Catalog) -> N
     assert not [r for r in catalog.relations.values() if r.name == "passing" or r.kind in "ti"]
 
 
+async def test_a_relation_knows_its_toast_table(catalog: Catalog, reader: asyncpg.Connection) -> None:
+    people = of(catalog, "people")
+    names = await reader.fetch("SELECT relname FROM pg_catalog.pg_class WHERE oid = ANY ($1) ORDER BY 1", people.toast)
+    assert [r["relname"] for r in names] == [f"pg_toast_{people.oid}", f"pg_toast_{people.oid}_index"]
+    assert of(catalog, "directory").toast == ()
+
+
 async def test_constraints(catalog: Catalog) -> None:
     people = {c.name: c for c in of(catalog, "people").constraints}
     assert (people["people_pkey"].kind, people["people_pkey"].columns) == ("p", ("id",))
@@ -191,6 +198,7 @@ async def test_triggers(catalog: Catalog) -> None:
         "after",
         False,
     )
+    assert triggers["emptied"].arguments == ("a, b", "2")
     assert of(catalog, "noncitizens").triggers[0].timing == "instead of"
     assert [t.name for t in of(catalog, "stops_a").triggers] == ["stopped"], "a partition has its copy"
 
