@@ -46,13 +46,12 @@ def parse(url: str) -> URL:
 def beside(url: str) -> Path:
     """The directory of journal, keys and checkpoints where the configuration names none.
 
-    `var/redactor.db` has `var/redactor-log`; a PostgreSQL store has `redactor-log` where the process runs.
+    That is where the SQLite file lies; for a PostgreSQL store, `var` where the process runs.
     """
     parsed = parse(url)
     if parsed.get_backend_name() == "sqlite":
-        path = Path(parsed.database or "")
-        return path.with_name(path.stem + "-log")
-    return Path("redactor-log")
+        return Path(parsed.database or "").parent
+    return Path("var")
 
 
 class Database:

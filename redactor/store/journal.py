@@ -129,6 +129,12 @@ class Journal(Generic[T]):
         with self._lock:
             return list(self._drainable)
 
+    def adopt(self) -> None:
+        """Take over what processes that have died since left behind. OSError where the directory cannot be read."""
+        found = left_behind(self._directory)
+        with self._lock:
+            self._drainable = found + self._drainable
+
     def done_with(self, segment: Segment) -> None:
         """Forget a segment that is `full` and that the caller has removed or set aside."""
         with self._lock:

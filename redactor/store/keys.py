@@ -3,11 +3,11 @@
 Knows the directory, its file names and modes. Must not know what the keys are used for. Invariant: a key file is
 whole or not there (written aside, synced, linked into place), is never written over, and a private one is mode 0600.
 
-    log.key      Ed25519, signs checkpoints; stays with the proxy
-    log.pub      its public key; give it to the auditor at once: whoever has it can verify the log
-    digest.key   keys the digests of full texts; stays with the proxy
-    auditor.pub  X25519, what texts are sealed to
-    auditor.key  its private half, only where redactor had to make the pair itself: to be taken off the machine
+    log.pub           what verifies the log; give it to the auditor at once
+    keys/log.key      Ed25519, signs checkpoints; stays with the proxy
+    keys/digest.key   keys the digests of full texts; stays with the proxy
+    keys/auditor.pub  X25519, what texts are sealed to
+    keys/auditor.key  its private half, only where redactor had to make the pair itself: to be taken off the machine
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from cryptography.hazmat.primitives.serialization import (
 from redactor.audit.checkpoint import Signer
 from redactor.errors import ConfigurationError, Fault, LogUnavailable
 
+PUBLIC = "log.pub"
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -46,13 +48,14 @@ class Keys:
         return f"Keys({self.signer.origin})"
 
 
-def prepare(directory: Path, *, origin: str | None = None, auditor: Path | None = None) -> Keys:
-    """The keys in a directory, made where they are missing.
+def prepare(place: Path, *, origin: str | None = None, auditor: Path | None = None) -> Keys:
+    """The keys in a log's directory, made where they are missing.
 
     `origin`: the log's name, fixed when it is first made (else one is made up). `auditor`: a file with the auditor's
     X25519 public key (PEM), which then takes the place of auditor.pub. LogUnavailable where files cannot be read or
     written, ConfigurationError where they do not hold what they should.
     """
+    directory, public = place / "keys", place / PUBLIC
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         signing: Ed25519PrivateKey = _private(directory / "log.key", Ed25519PrivateKey)
@@ -61,10 +64,10 @@ def prepare(directory: Path, *, origin: str | None = None, auditor: Path | None 
             made = Signer(name, signing.private_bytes_raw())
         except ValueError as e:
             raise ConfigurationError([Fault("log", 0, 0, str(e), "redactor.example.gov/log")]) from None
-        text = _keep(directory / "log.pub", f"{made.public}\n".encode(), 0o644).decode()
+        text = _keep(public, f"{made.public}\n".encode(), 0o644).decode()
         signer = Signer(text.partition("+")[0], signing.private_bytes_raw())
         if str(signer.public) != text.strip():
-            raise _broken(directory / "log.pub", "the public key of log.key", "restore the pair from a copy")
+            raise _broken(public, "the public key of log.key", "restore the pair from a copy")
         digest = _keep(directory / "digest.key", secrets.token_hex(32).encode() + b"\n", 0o600)
         return Keys(signer, _hex(directory / "digest.key", digest), *_auditor(directory, auditor))
     except OSError as e:

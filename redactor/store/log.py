@@ -25,6 +25,8 @@ from sqlalchemy import Connection
 
 from redactor.audit import entry as entries
 from redactor.audit import sealing
+from redactor.audit.checkpoint import check
+from redactor.audit.verifier import read_checkpoint
 from redactor.errors import LogUnavailable
 from redactor.model import Entry
 from redactor.store import ledger, published
@@ -38,6 +40,7 @@ CHECKPOINT_SECONDS = 5.0
 DRAIN_SECONDS = 0.1
 DRAIN_BYTES = 256 << 10
 RETRY_SECONDS = 5.0
+ADOPT_SECONDS = 30.0
 
 logger = structlog.get_logger("redactor.log")
 
@@ -124,8 +127,8 @@ class Log:
         place = Path(directory) if directory is not None else beside(url)
         given = Path(auditor_key) if auditor_key is not None else None
 
-        def start() -> tuple[Database, Keys, tuple[int, int]]:
-            keys = prepare(place / "keys", origin=origin, auditor=given)
+        def start() -> tuple[Database, Keys, tuple[int, int, int]]:
+            keys = prepare(place, origin=origin, auditor=given)
             database = Database(url, create=True)
             try:
                 database.migrate()
@@ -134,12 +137,17 @@ class Log:
                     logger.warning("half-written checkpoint cut off", bytes=cut)
                 notes = published.read(place / published.NAME)
                 newest = notes[-1] if notes else None
-                return database, keys, database.call(lambda c: ledger.begin(c, keys.signer, newest), write=True)
+                sizes = database.call(lambda c: ledger.begin(c, keys.signer, newest), write=True)
+                return (
+                    database,
+                    keys,
+                    (*sizes, read_checkpoint(newest, keys.signer.public, check).size if newest else 0),
+                )
             except BaseException:
                 database.close()
                 raise
 
-        database, keys, (size, signed) = await asyncio.to_thread(start)
+        database, keys, (size, signed, published_size) = await asyncio.to_thread(start)
         if keys.left is not None:
             logger.warning(
                 "the auditor's private key lies on this machine: whoever has it reads every logged statement. "
@@ -152,7 +160,7 @@ class Log:
             database.close()
             raise
         log._size, log._signed = size, signed
-        log._published = _published_size(place)
+        log._published = published_size
         with contextlib.suppress(LogUnavailable):
             await log._drain(final=True)
         log._task = asyncio.create_task(log._drain_always(), name="redactor-drain")
@@ -225,10 +233,14 @@ class Log:
 
     async def _drain_always(self) -> None:
         known = ""
+        adopted = time.monotonic()
         while not self._stopping.is_set():
             await _wait(self._waked, self._patience())
             self._waked.clear()
             try:
+                if time.monotonic() > adopted + ADOPT_SECONDS:
+                    adopted = time.monotonic()
+                    await asyncio.to_thread(self._journal.adopt)
                 await self._drain(final=False)
             except Exception as e:
                 # A bug here must not end the draining, nor stop the proxy: the journal still holds every entry.
@@ -242,9 +254,9 @@ class Log:
                 known = ""
                 await _wait(self._stopping, DRAIN_SECONDS)
 
-    def _patience(self) -> float | None:
+    def _patience(self) -> float:
         if self._unsigned_since is None:
-            return None
+            return ADOPT_SECONDS
         return max(0.0, self._unsigned_since + self._seconds - time.monotonic())
 
     async def _drain(self, final: bool) -> None:
@@ -323,7 +335,7 @@ class Log:
             notes = await self._database.run(lambda c: ledger.notes_after(c, self._published))
             path = self.directory / published.NAME
             try:
-                await asyncio.to_thread(published.append, path, [note for _, note in notes])
+                await asyncio.to_thread(published.append, path, notes)
             except OSError as e:
                 self._store_problem = f"{path} cannot be written: {e.strerror}"
                 raise LogUnavailable(self._store_problem, str(e)) from None
@@ -331,11 +343,6 @@ class Log:
                 self._published = notes[-1][0]
 
 
-async def _wait(event: asyncio.Event, seconds: float | None) -> None:
+async def _wait(event: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
-
-
-def _published_size(directory: Path) -> int:
-    notes = published.read(directory / published.NAME)
-    return int(notes[-1].split("\n")[1]) if notes else 0

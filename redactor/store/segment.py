@@ -85,15 +85,17 @@ class Segment:
     @staticmethod
     def create(directory: Path, name: str, sync: Callable[[int], None] = os.fdatasync) -> Segment:
         """A new segment; `name`: 32 hex digits never used before. OSError where it cannot be made durable."""
-        path = directory / (name + SUFFIX)
-        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        path, unborn = directory / (name + SUFFIX), directory / (name + ".new")
+        fd = os.open(unborn, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _write(fd, HEADER + name.encode() + b"\n")
             sync(fd)
+            unborn.rename(path)  # it is locked by now, so nobody can take it for one that was left behind
             _sync_directory(directory)
         except BaseException:
             os.close(fd)
+            unborn.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
             raise
         return Segment(path, fd, name, sync)
