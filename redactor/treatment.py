@@ -38,8 +38,9 @@ class Mask:
     - null, year, month: None. year and month: the value cut down to its year, its month (dates and timestamps).
     - constant: the text that stands for every value, NULL included; for a column of another type than text, the
       text is that type's input, and where the type does not take it the mask is NULL.
-    - partial: how many of the last characters stay, 1 to 8; the others become `*`.
-    - bucket: the width, at least 2, of ranges counted from 0; the value becomes its range's lower end (numbers).
+    - partial: how many of the last characters stay, 1 to 8, before which stand eight `*`; of a text that is not more
+      than twice as long, none stay.
+    - bucket: the width, at least 2; the value becomes the multiple of it that is next toward zero (whole numbers).
     - hash: a label of the policy's choosing (may be empty) that is mixed with the deployment's secret key, which is
       not part of a policy; under different labels the same value has tokens that do not match.
     """
@@ -86,11 +87,10 @@ def shows_no_more(a: Mask, b: Mask) -> bool:
     """Whether whatever can be told from a value masked by `a` can be told from the same value masked by `b`."""
     if not a.depends_on_value or a == b:
         return True
+    # not so for two partial masks: of a text of six characters the last two stay, but of four none do
     match a.kind, b.kind:
         case MaskKind.YEAR, MaskKind.MONTH:
             return True
-        case MaskKind.PARTIAL, MaskKind.PARTIAL:
-            return _number(a) <= _number(b)
         case MaskKind.BUCKET, MaskKind.BUCKET:
             return _number(a) % _number(b) == 0
         case _:
