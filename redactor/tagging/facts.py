@@ -118,9 +118,7 @@ def tables_of(rows: Iterable[Mapping[str, Any]]) -> Iterator[TableFacts]:
     grouped: dict[tuple[str, str], list[ColumnFacts]] = {}
     for row in rows:
         type_, comment = str(row.get("type") or ""), str(row.get("comment") or "")
-        fact = ColumnFacts(
-            str(row["column"]), type_, comment, labels=labels_in(type_), declared=declared_in(comment)
-        )
+        fact = ColumnFacts(str(row["column"]), type_, comment, labels=labels_in(type_), declared=declared_in(comment))
         grouped.setdefault((str(row.get("source") or ""), str(row.get("table") or "")), []).append(fact)
     for (source, table), columns in grouped.items():
         yield TableFacts(table, tuple(columns), source)

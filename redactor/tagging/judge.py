@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from redactor.tagging.facts import ColumnFacts, TableFacts, family
+from redactor.tagging.facts import ColumnFacts, TableFacts
 from redactor.tagging.names import pattern, spelled
-from redactor.tagging.pack import LABELS, Label, NameSpec, NegativeSpec, Pack
+from redactor.tagging.pack import LABELS, Label, NameSpec, Pack
 from redactor.tagging.tables import Reading, Said, read
 
 _NEAR = 0.08
@@ -83,9 +83,7 @@ def _recurs(column: str, tables: int, pack: Pack) -> bool:
     return tables >= _RECURS or (tables > 1 and pack.vocabulary.words(column)[-1:] == ("identifier",))
 
 
-def _finding(
-    table: TableFacts, fact: ColumnFacts, said: Said, reading: Reading, pack: Pack, recurs: bool
-) -> Finding:
+def _finding(table: TableFacts, fact: ColumnFacts, said: Said, reading: Reading, pack: Pack, recurs: bool) -> Finding:
     for tag in fact.declared:
         if tag in pack.tags:
             return Finding(table.name, fact.name, pack.tags[tag].label, tag, 1.0, (f"declared: redactor:{tag}",))
@@ -97,8 +95,7 @@ def _finding(
     best_tag, best = "", _Case()
     for tag, case in cases.items():
         if case.score > best.score + _NEAR or (
-            case.score > best.score - _NEAR
-            and _rank(pack.tags[tag].label, best_tag, pack, case.score > best.score)
+            case.score > best.score - _NEAR and _rank(pack.tags[tag].label, best_tag, pack, case.score > best.score)
         ):
             best_tag, best = tag, case
     if not best_tag:
@@ -124,7 +121,10 @@ def _cases(fact: ColumnFacts, said: Said, reading: Reading, pack: Pack) -> dict[
         for name in spec.names:
             score = _name_score(name, said.words, said.weighty, said, reading, spec.label, tag, pack)
             if score > best[0]:
-                best = (score, f"name: {fact.name!r} says {spelled(name.words)!r}" + _where(name, said, reading))
+                best = (
+                    score,
+                    f"name: {fact.name!r} says {spelled(name.words, said.words)!r}" + _where(name, said, reading),
+                )
         if best[0]:
             case.add(*best)
         if comment:
@@ -135,7 +135,7 @@ def _cases(fact: ColumnFacts, said: Said, reading: Reading, pack: Pack) -> dict[
                         name, comment, frozenset(comment), said, reading, spec.label, tag, pack
                     )
                     if score > told[0]:
-                        told = (score, f"comment says {spelled(name.words)!r}")
+                        told = (score, f"comment says {spelled(name.words, comment)!r}")
             if told[0]:
                 case.add(*told)
         if case.score:
@@ -198,7 +198,7 @@ def _taken_away(
             n.inside, n.outside, n.types, n.not_types, said, reading
         ):
             factor *= n.factor
-            whys.append("against: " + (n.because or f"says {spelled(n.words)!r}"))
+            whys.append("against: " + (n.because or f"says {spelled(n.words, words)!r}"))
     return factor, whys
 
 
@@ -207,6 +207,3 @@ def _where(name: NameSpec, said: Said, reading: Reading) -> str:
         if context in reading.contexts:
             return f", in a table about {context.replace('_', ' ')} ({reading.contexts[context]})"
     return f", about a {said.who}" if said.who in ("person", "organisation") else ""
-
-
-__all__ = ["Finding", "NegativeSpec", "family", "judge", "suggest"]

@@ -75,7 +75,12 @@ def words_in(text: str) -> frozenset[str]:
     return frozenset(w for t in terms for w in t.split("|") if w and not w.endswith("*"))
 
 
-def spelled(text: str) -> str:
-    """A pattern's terms as a person would say them: `birth country`."""
-    first = text.split(" / ")[0].removeprefix("=")
-    return " ".join(t.split("|")[0].rstrip("*") for t in first.split() if not t.startswith(("-", "+")))
+def spelled(text: str, words: Collection[str] = ()) -> str:
+    """A pattern's terms as a person would say them, `birth country`: where given, with the words that were found."""
+    out = []
+    for term in text.split(" / ")[0].removeprefix("=").split():
+        if not term.startswith(("-", "+")):
+            options = term.split("|")
+            said = [w for w in options if w in words or (w.endswith("*") and any(v.startswith(w[:-1]) for v in words))]
+            out.append((said or options)[0].rstrip("*"))
+    return " ".join(dict.fromkeys(out))

@@ -237,9 +237,7 @@ def _build(raw: dict[str, Any], where: str) -> Pack:
             for name in n.applies
             if name not in known
         )
-    faults.extend(
-        Fault(where, 0, 0, f"values.{k}: no tag {v.tag!r}") for k, v in values.items() if v.tag not in tags
-    )
+    faults.extend(Fault(where, 0, 0, f"values.{k}: no tag {v.tag!r}") for k, v in values.items() if v.tag not in tags)
     faults.extend(
         Fault(where, 0, 0, f"values.{k}: no dictionary {v.words!r}")
         for k, v in values.items()
@@ -309,9 +307,7 @@ def _unknown(where: str, what: str, named: Sequence[str], contexts: dict[str, Co
 
 
 def _faults(error: ValidationError, where: str, what: str) -> list[Fault]:
-    return [
-        Fault(where, 0, 0, ".".join([what, *(str(p) for p in e["loc"])]) + ": " + e["msg"]) for e in error.errors()
-    ]
+    return [Fault(where, 0, 0, ".".join([what, *(str(p) for p in e["loc"])]) + ": " + e["msg"]) for e in error.errors()]
 
 
 def _vocabulary(

@@ -13,7 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 _PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_SAME = frozenset({"species", "series", "sms", "gps", "whatsapp", "mgrs", "ielts", "sevis", "uscis", "tps", "calworks", "days"})
+_SAME = frozenset(
+    {"species", "series", "sms", "gps", "whatsapp", "mgrs", "ielts", "sevis", "uscis", "tps", "calworks", "days"}
+)
 _LONGEST_COMPOUND = 4
 _SHORTEST_SPLIT = 5
 
