@@ -28,7 +28,7 @@ class Session:
     The first `ToServer` says that it is time to connect to `place`.
     """
 
-    __slots__ = ("_closed", "_login", "_replies", "_requests", "ready")
+    __slots__ = ("_client_gone", "_closed", "_login", "_replies", "_requests", "ready")
 
     def __init__(
         self,
@@ -42,6 +42,7 @@ class Session:
         self._requests: Requests | None = None
         self._replies: Replies | None = None
         self._closed = False
+        self._client_gone = False
         self.ready = False
 
     # -------------------------------------------------------------- what the shell may ask
@@ -155,6 +156,11 @@ class Session:
         """The client's connection has ended."""
         if self._closed:
             return []
+        conversation = self._login.conversation
+        if self._requests is not None and self._requests.holding and conversation is not None and conversation.blocked:
+            # it may have sent all it had to say and left: the server would have done all of it
+            self._client_gone = True
+            return []
         self._closed = True
         return [Close("the client has gone")]
 
@@ -191,6 +197,9 @@ class Session:
             requests.resume(now, out)
             if requests.ended:
                 self._closed = True
+        if self._client_gone and not self._closed and not (conversation.blocked and requests.holding):
+            self._closed = True
+            out.append(Close("the client has gone"))
 
     def _note_close(self, out: list[Effect]) -> None:
         if out and isinstance(out[-1], Close):

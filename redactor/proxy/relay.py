@@ -1,0 +1,395 @@
+"""One client and its one server connection: bytes to the session, the session's effects to the sockets.
+
+Knows transports, waiting and back-pressure; knows no message. Keeps: effects are performed strictly in their order,
+so what stands behind a `Record` leaves only once the entry is durable; while one session waits the others go on; what
+waits in memory is bounded, since neither side is read while the other does not take what it is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, assert_never, cast
+
+from redactor.errors import LogUnavailable, UpstreamError
+from redactor.model import (
+    Close,
+    Effect,
+    Entry,
+    Problem,
+    Record,
+    Refresh,
+    StartTLS,
+    ToClient,
+    ToServer,
+    Verdict,
+)
+from redactor.proxy import upstream
+from redactor.wire.pg import Session
+
+if TYPE_CHECKING:
+    from redactor.proxy.settings import Services
+
+_WAITING = 256 << 10
+"""Bytes of effects that may wait behind a Record before both sides stop being read."""
+_LINGER = 5.0
+"""Seconds that a closed connection has to take what is still to be sent to it."""
+
+
+class _ServerSide(asyncio.Protocol):
+    """The server's connection; all it hears it tells the relay."""
+
+    __slots__ = ("_relay",)
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+
+    def data_received(self, data: bytes) -> None:
+        self._relay.server_data(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._relay.server_lost()
+
+    def pause_writing(self) -> None:
+        self._relay.server_full(True)
+
+    def resume_writing(self) -> None:
+        self._relay.server_full(False)
+
+
+class Relay(asyncio.Protocol):
+    """The client's connection, and what is done for it. `done` is called once, when both connections have ended."""
+
+    __slots__ = (
+        "_client",
+        "_client_full",
+        "_client_gone",
+        "_client_paused",
+        "_clock",
+        "_closing",
+        "_deadline",
+        "_done",
+        "_key",
+        "_loop",
+        "_server",
+        "_server_full",
+        "_server_paused",
+        "_services",
+        "_session",
+        "_todo",
+        "_todo_size",
+        "_work",
+    )
+
+    def __init__(self, services: Services, done: Callable[[Relay], None]) -> None:
+        self._services = services
+        self._clock = services.clock
+        self._done = done
+        self._loop = asyncio.get_running_loop()
+        self._client: asyncio.Transport | None = None
+        self._server: asyncio.Transport | None = None
+        self._session = Session("", services.places.get)
+        self._todo: deque[Effect] = deque()
+        self._todo_size = 0
+        self._work: asyncio.Task[None] | None = None
+        self._client_full = self._server_full = False
+        self._client_paused = self._server_paused = False
+        self._client_gone = False
+        self._closing = False
+        self._key: bytes | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+
+    # -------------------------------------------------------------- what is heard
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._client = cast(asyncio.Transport, transport)
+        upstream.tune(transport)
+        settings = self._services.settings
+        peer = transport.get_extra_info("peername")
+        address = str(peer[0]) if isinstance(peer, tuple) else "local"
+        self._session = Session(
+            self._services.new_id(),
+            self._services.places.get,
+            address,
+            settings.tls is not None,
+            settings.limits,
+        )
+        self._services.counters.sessions += 1
+        self._services.counters.active += 1
+        self._deadline = self._loop.call_later(settings.login_timeout, self._late)
+
+    def data_received(self, data: bytes) -> None:
+        self._perform(self._session.client_data(data, self._clock()))
+        if not self._session.wants_client:
+            self._balance()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._client_gone = True
+        self._perform(self._session.client_closed())
+        self._balance()
+        if self._server is None and self._work is None:
+            self._finish()
+
+    def pause_writing(self) -> None:
+        self._client_full = True
+        self._balance()
+
+    def resume_writing(self) -> None:
+        self._client_full = False
+        self._balance()
+
+    def server_data(self, data: bytes) -> None:
+        session = self._session
+        self._perform(session.server_data(data, self._clock()))
+        if self._deadline is not None and session.ready and not self._closing:
+            self._deadline.cancel()
+            self._deadline = None
+        if self._key is None and session.backend_key is not None and session.place is not None:
+            self._key = session.backend_key
+            self._services.cancel_keys[self._key] = session.place.name
+        if self._client_paused:
+            self._balance()
+
+    def server_lost(self) -> None:
+        self._server = None
+        self._perform(self._session.server_closed())
+        if self._client_gone and self._work is None:
+            self._finish()
+
+    def server_full(self, full: bool) -> None:
+        self._server_full = full
+        self._balance()
+
+    def _late(self) -> None:
+        self._deadline = None
+        if not self._session.ready:
+            problem = Problem("57014", "the login took too long")
+            self._perform(self._session.upstream_failed(problem))
+
+    def shutdown(self) -> None:
+        """Tells the client that the proxy is being stopped, and closes."""
+        self._perform(self._session.shutdown())
+
+    def abort(self) -> None:
+        """Closes at once."""
+        if self._work is not None:
+            self._work.cancel()
+        for transport in (self._client, self._server):
+            if transport is not None:
+                transport.abort()
+
+    # -------------------------------------------------------------- effects, in their order
+
+    def _perform(self, effects: list[Effect]) -> None:
+        if self._work is not None:
+            self._wait_with(effects)
+            return
+        for i, effect in enumerate(effects):
+            if not self._at_once(effect):
+                self._wait_with(effects[i:])
+                self._work = self._loop.create_task(self._wait())
+                return
+
+    def _at_once(self, effect: Effect) -> bool:
+        """Performs an effect, unless that takes waiting."""
+        match effect:
+            case ToClient(data):
+                if not self._client_gone and self._client is not None:
+                    self._client.write(data)
+            case ToServer(data):
+                if self._server is None:
+                    # connect, if that has not been done; else the server has gone and the session will hear of it
+                    return self._session.ready or self._closing
+                self._server.write(data)
+            case Close():
+                if self._session.cancel is not None and not self._closing:
+                    return False
+                self._close()
+            case StartTLS() | Record() | Refresh():
+                return False
+            case _:
+                assert_never(effect)
+        return True
+
+    def _wait_with(self, effects: list[Effect]) -> None:
+        self._todo.extend(effects)
+        for effect in effects:
+            if isinstance(effect, (ToClient, ToServer)):
+                self._todo_size += len(effect.data)
+        if self._todo_size > _WAITING:
+            self._balance()
+
+    async def _wait(self) -> None:
+        """Performs what takes waiting, and what has come behind it meanwhile."""
+        try:
+            while self._todo:
+                effect = self._todo.popleft()
+                if isinstance(effect, (ToClient, ToServer)):
+                    self._todo_size -= len(effect.data)
+                if not self._at_once(effect):
+                    await self._perform_waiting(effect)
+        except Exception:
+            self._todo.clear()
+            self._todo_size = 0
+            self._close()
+            raise
+        finally:
+            self._work = None
+            self._balance()
+            if self._client_gone and self._server is None:
+                self._finish()
+
+    async def _perform_waiting(self, effect: Effect) -> None:
+        services = self._services
+        match effect:
+            case Record(entry):
+                try:
+                    await services.log.append(entry)
+                except LogUnavailable as error:
+                    services.counters.log_failures += 1
+                    self._instead(self._session.log_failed(error))
+                except Exception:
+                    services.counters.log_failures += 1
+                    self._instead(self._session.log_failed(LogUnavailable("the log cannot be written")))
+                else:
+                    self._count(entry)
+            case ToServer(data):
+                await self._connect()
+                if self._server is not None:
+                    self._server.write(data)
+            case Refresh():
+                await self._refresh()
+            case StartTLS():
+                await self._start_tls()
+            case Close():
+                await self._cancel()
+                self._close()
+            case ToClient():
+                raise AssertionError("never waits")
+            case _:
+                assert_never(effect)
+
+    def _instead(self, effects: list[Effect]) -> None:
+        """Something has failed: what waited behind it is not done, this is."""
+        self._todo.clear()
+        self._todo_size = 0
+        # a session that is closing already has a Close among what has just been thrown away
+        self._todo.extend(effects or [Close("")])
+
+    def _count(self, entry: Entry) -> None:
+        counters = self._services.counters
+        if entry.outcome == "tripwire":
+            counters.tripwires += 1
+            return
+        match entry.verdict:
+            case Verdict.ALLOWED:
+                counters.allowed += 1
+            case Verdict.REDACTED:
+                counters.redacted += 1
+            case Verdict.REFUSED:
+                counters.refused += 1
+            case _:
+                assert_never(entry.verdict)
+
+    async def _connect(self) -> None:
+        place = self._session.place
+        assert place is not None, "a session names its place before it sends anything there"
+        settings = self._services.settings
+        try:
+            server = await upstream.connect(
+                settings.databases[place.name], place.name, _ServerSide(self), settings.connect_timeout
+            )
+        except UpstreamError as error:
+            self._services.counters.upstream_failures += 1
+            self._instead(self._session.upstream_failed(Problem(error.sqlstate, error.public)))
+            return
+        self._server = server
+
+    async def _refresh(self) -> None:
+        place = self._session.place
+        assert place is not None, "only a session that is ready changes a schema"
+        try:
+            await self._services.refresh(place.name)
+        except Exception:
+            # without a snapshot that knows of the change nothing more of this session can be decided
+            self._services.counters.refresh_failures += 1
+            problem = Problem("58000", "the catalog could not be read again after the schema changed")
+            self._instead(self._session.upstream_failed(problem))
+            return
+        self._wait_with(self._session.refreshed(self._clock()))
+
+    async def _start_tls(self) -> None:
+        client, context = self._client, self._services.settings.tls
+        assert client is not None
+        assert context is not None, "TLS is offered only with a certificate"
+        # nothing may be read before TLS has begun: it would be taken for a part of the session
+        client.pause_reading()
+        client.write(b"S")
+        try:
+            secure = await self._loop.start_tls(
+                client, self, context, server_side=True, ssl_handshake_timeout=self._services.settings.login_timeout
+            )
+        except (OSError, ssl.SSLError):
+            secure = None
+        if secure is None:
+            client.abort()
+            self._instead([Close("TLS could not be agreed on")])
+            self._client_gone = True
+            return
+        self._client = secure
+        self._client_paused = False
+        self._wait_with(self._session.tls_started())
+
+    async def _cancel(self) -> None:
+        key = self._session.cancel
+        name = self._services.cancel_keys.get(key) if key is not None else None
+        if key is None or name is None:
+            return
+        self._services.counters.cancels += 1
+        settings = self._services.settings
+        try:
+            await upstream.cancel(settings.databases[name], name, key, settings.connect_timeout)
+        except UpstreamError:
+            # a cancel request is never answered, whatever becomes of it
+            return
+
+    # -------------------------------------------------------------- back-pressure
+
+    def _balance(self) -> None:
+        """Reads of each side only while what comes of it has somewhere to go."""
+        room = self._todo_size <= _WAITING
+        client, server = self._client, self._server
+        pause = not (room and not self._server_full and self._session.wants_client)
+        if client is not None and pause != self._client_paused and not client.is_closing():
+            self._client_paused = pause
+            (client.pause_reading if pause else client.resume_reading)()
+        pause = not (room and (not self._client_full or self._client_gone))
+        if server is not None and pause != self._server_paused and not server.is_closing():
+            self._server_paused = pause
+            (server.pause_reading if pause else server.resume_reading)()
+
+    # -------------------------------------------------------------- the end
+
+    def _close(self) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        for transport in (self._client, self._server):
+            if transport is not None and not transport.is_closing():
+                transport.close()
+        if not self._client_gone or self._server is not None:
+            self._deadline = self._loop.call_later(_LINGER, self.abort)
+
+    def _finish(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        if self._key is not None:
+            self._services.cancel_keys.pop(self._key, None)
+            self._key = None
+        self._done(self)

@@ -1,0 +1,75 @@
+"""What the proxy is told when it starts, what it asks of others, and what it counts.
+
+Knows values only; opens nothing. The invariant: everything that a relay needs and that is not its own socket is in
+one `Services`, so that a relay can be read without the listener.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from redactor.config import Address, Upstream
+from redactor.model import Entry, Judge
+from redactor.wire.pg import Limits, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where to listen, for which databases. Times in seconds.
+
+    `databases`: by the name that clients use. `tls`: a server-side context, when clients are to be offered TLS.
+    `login_timeout`: from connecting to the first ReadyForQuery. `grace`: how long `Proxy.close` lets sessions end.
+    """
+
+    listen: Address
+    databases: Mapping[str, Upstream]
+    tls: ssl.SSLContext | None = None
+    limits: Limits = field(default_factory=Limits)
+    connect_timeout: float = 10.0
+    login_timeout: float = 60.0
+    grace: float = 5.0
+
+
+class Log(Protocol):
+    """Where entries go."""
+
+    async def append(self, entry: Entry) -> None:
+        """Returns once the entry is durable; raises `errors.LogUnavailable` when it cannot be made so."""
+        ...
+
+
+@dataclass(slots=True)
+class Counters:
+    """What has happened since the start; `active` is now. Sessions are counted when a client connects."""
+
+    sessions: int = 0
+    active: int = 0
+    cancels: int = 0
+    allowed: int = 0
+    redacted: int = 0
+    refused: int = 0
+    tripwires: int = 0
+    log_failures: int = 0
+    upstream_failures: int = 0
+    refresh_failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What every relay shares."""
+
+    settings: Settings
+    places: Mapping[str, Place]
+    refresh: Callable[[str], Awaitable[None]]
+    log: Log
+    clock: Callable[[], float]
+    new_id: Callable[[], str]
+    counters: Counters
+    cancel_keys: dict[bytes, str]
+
+
+Current = Callable[[str], Judge]
+GroupsOf = Callable[[str, str], frozenset[str]]

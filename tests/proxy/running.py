@@ -1,0 +1,128 @@
+"""A proxy that runs in a thread of its own, for tests with blocking clients."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import uvloop
+
+from redactor.config import Address, Upstream
+from redactor.errors import LogUnavailable
+from redactor.model import Entry, Judge
+from redactor.proxy import Proxy, Settings, serve
+from tests import servers
+from tests.wire.judges import WordJudge
+
+T = TypeVar("T")
+
+
+@dataclass
+class Memory:
+    """A log that keeps entries in a list. `broken` makes it fail; `delay` makes it slow (seconds)."""
+
+    entries: list[Entry] = field(default_factory=list)
+    broken: bool = False
+    delay: float = 0.0
+
+    async def append(self, entry: Entry) -> None:
+        await asyncio.sleep(self.delay)
+        if self.broken:
+            raise LogUnavailable("the log cannot be written")
+        self.entries.append(entry)
+
+
+@dataclass
+class Running:
+    """A running proxy. `judge` may be replaced at any time, as a published snapshot would be."""
+
+    server: servers.Server
+    loop: asyncio.AbstractEventLoop
+    proxy: Proxy
+    log: Memory
+    state: dict[str, Any]
+
+    @property
+    def port(self) -> int:
+        return self.proxy.port
+
+    @property
+    def judge(self) -> WordJudge:
+        judge = self.state["judge"]
+        assert isinstance(judge, WordJudge)
+        return judge
+
+    @judge.setter
+    def judge(self, judge: Judge) -> None:
+        self.state["judge"] = judge
+
+    @property
+    def refreshes(self) -> list[str]:
+        found: list[str] = self.state["refreshes"]
+        return found
+
+    def dsn(self, database: str = "postgres", user: str = "postgres", password: str = "") -> str:
+        secret = f":{password}" if password else ""
+        return f"postgresql://{user}{secret}@127.0.0.1:{self.port}/{database}"
+
+    def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine in the proxy's loop and waits for it."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
+
+
+@contextmanager
+def running(
+    server: servers.Server,
+    judge: WordJudge | None = None,
+    tls: Any = None,
+    upstream: Upstream | None = None,
+    more: dict[str, Any] | None = None,
+    wrap: Callable[[Settings], Settings] = lambda s: s,
+) -> Iterator[Running]:
+    """A proxy in front of that server, for the databases `postgres`, `other` (also postgres) and `nowhere` (down)."""
+    loop = uvloop.new_event_loop()
+    state: dict[str, Any] = {"judge": judge or WordJudge(), "refreshes": []}
+    log = Memory()
+    there = upstream or Upstream("127.0.0.1", server.port, "postgres", "postgres")
+    nowhere = Upstream("127.0.0.1", servers.free_port(), "postgres", "postgres")
+    databases = {"postgres": there, "other": there, "nowhere": nowhere}
+    settings = wrap(Settings(Address("127.0.0.1", 0), databases, tls=tls, grace=2.0, **(more or {})))
+
+    async def refresh(database: str) -> None:
+        state["refreshes"].append(database)
+        if "refreshed" in state:
+            state["judge"] = state["refreshed"]
+
+    async def begin() -> Proxy:
+        return await serve(
+            settings,
+            current=lambda database: state["judge"],
+            groups_of=lambda database, login: frozenset({f"group_of_{login}"}),
+            refresh=refresh,
+            log=log,
+        )
+
+    ready = threading.Event()
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        loop.call_soon(ready.set)
+        loop.run_forever()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    ready.wait(10)
+    try:
+        proxy = asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
+        try:
+            yield Running(server, loop, proxy, log, state)
+        finally:
+            asyncio.run_coroutine_threadsafe(proxy.close(), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
