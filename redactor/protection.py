@@ -58,17 +58,19 @@ class Hazard:
 
 @dataclass(frozen=True, slots=True)
 class Shield:
-    """What a relation hides. `covers` by column name; `ordered`: the order of its rows tells of what is hidden."""
+    """What a relation hides. `covers` by column name; `ordered`: the order of its rows tells of what is hidden;
+    `where`: of a system relation, the condition on rows that may be seen."""
 
     relation: Relation
     closed: Closed | None = None
     covers: Mapping[str, Cover] = field(default_factory=dict)
     ordered: bool = False
+    where: str = ""
 
     @property
     def open(self) -> bool:
         """Whether nothing of it is hidden."""
-        return self.closed is None and not self.covers and not self.ordered
+        return self.closed is None and not self.covers and not self.ordered and not self.where
 
     @property
     def hidden(self) -> frozenset[str]:
@@ -152,7 +154,9 @@ class Clearance:
     def exempt(self) -> bool:
         """Whether nothing in the database is hidden."""
         if self._exempt is None:
-            self._exempt = all(self.shield(r).open for r in self._derivation.catalog.relations.values() if _user(r))
+            # approved for every tag that is in use and by every rule: then also for what nobody has tagged yet
+            tags = self._review.tags() | {t for r in self._policy.rules for t in r.tags}
+            self._exempt = bool(self.roles) and self._policy.ruling(tags - {UNREVIEWED}, self.roles) is None
         return self._exempt
 
     # -------------------------------------------------------------- relations

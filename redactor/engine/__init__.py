@@ -1,0 +1,302 @@
+"""The decision: what is to become of a statement, for a requester, in a context, under one snapshot.
+
+Knows a snapshot (catalog, review, policy) and nothing else; has no clock, no socket, no file. `Engine` is the `Judge`
+that sessions ask. Invariants: the same question gets the same answer as long as the snapshot stands; a question that
+cannot be answered is refused; what was decided is remembered within bounds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from redactor.catalog import Catalog
+from redactor.context import Context
+from redactor.derivation import Derivation
+from redactor.engine import startup
+from redactor.engine.reading import Reading
+from redactor.engine.refusal import Refused, imitation, of_gap
+from redactor.engine.statements import judge
+from redactor.engine.text import Text
+from redactor.engine.world import World
+from redactor.errors import RedactorError, TooMuch
+from redactor.model import (
+    Allow,
+    Decision,
+    Footprint,
+    Problem,
+    Redact,
+    Refuse,
+    Requester,
+    RuleHit,
+    SchemaChanged,
+    Transition,
+)
+from redactor.policy import Policy, Recording
+from redactor.protection import Clearance
+from redactor.review import Review
+from redactor.sql import builtins, grammar
+from redactor.sql.grammar import Statement, SyntaxProblem
+
+REMEMBERED_BYTES = 32 * 1024 * 1024
+"""How much text the decisions that are remembered may hold, all requesters together."""
+
+_LARGEST_REMEMBERED = 64 * 1024
+
+_CONTEXTUAL = frozenset({"ExecuteStmt", "CreateTableAsStmt", "ExplainStmt"})
+"""Kinds whose meaning also hangs on what the session has prepared."""
+
+_HARMLESS_KINDS = frozenset(
+    {
+        *("SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "TransactionStmt", "VariableSetStmt"),
+        *("VariableShowStmt", "FetchStmt", "ClosePortalStmt", "DeclareCursorStmt", "PrepareStmt", "ExecuteStmt"),
+        *("DeallocateStmt", "CopyStmt", "ExplainStmt", "ListenStmt", "NotifyStmt", "UnlistenStmt", "LockStmt"),
+        *("DiscardStmt", "ConstraintsSetStmt", "CheckPointStmt", "VacuumStmt"),
+    }
+)
+"""What leaves definitions as they are; after anything else by an exempt requester the catalog is read again."""
+
+
+class Engine:
+    """Decides under one snapshot."""
+
+    def __init__(
+        self, catalog: Catalog, policy: Policy, review: Review, lists: builtins.Builtins | None = None
+    ) -> None:
+        self._catalog = catalog
+        self._policy = policy
+        self._review = review
+        self._builtins = lists or _lists()
+        version = catalog.version
+
+        def harmless(extension: str | None, name: str) -> bool:
+            if extension is not None:
+                return self._builtins.judge_extension(extension, name).harmless
+            return self._builtins.judge(name, version).harmless
+
+        self._derivation = Derivation(catalog, review, harmless)
+        self._worlds: dict[frozenset[str], World] = {}
+        self._forbidden: dict[frozenset[str], frozenset[tuple[int, int]]] = {}
+        self._known: OrderedDict[tuple[object, ...], Decision] = OrderedDict()
+        self._known_bytes = 0
+        text = f"{policy.digest} {_digest(catalog)} {_digest(review)}"
+        self._snapshot = hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def snapshot(self) -> str:
+        """The digest of catalog, policy and review together."""
+        return self._snapshot
+
+    @property
+    def catalog(self) -> Catalog:
+        return self._catalog
+
+    @property
+    def policy(self) -> Policy:
+        return self._policy
+
+    @property
+    def review(self) -> Review:
+        return self._review
+
+    @property
+    def derivation(self) -> Derivation:
+        return self._derivation
+
+    # -------------------------------------------------------------- who asks
+
+    def roles_of(self, requester: Requester) -> frozenset[str]:
+        """The policy roles of a requester: by what the database vouches for, and nothing that he can set."""
+        return self._policy.roles_of(requester.login, requester.groups)
+
+    def world(self, roles: frozenset[str]) -> World:
+        """What requesters with those roles see."""
+        known = self._worlds.get(roles)
+        if known is None:
+            clearance = Clearance(self._derivation, self._review, self._policy, roles)
+            self._worlds[roles] = known = World(self._catalog, self._derivation, clearance, self._builtins)
+        return known
+
+    def exempt(self, requester: Requester) -> bool:
+        """Whether nothing is hidden from the requester."""
+        return self.world(self.roles_of(requester)).clearance.exempt
+
+    def forbidden(self, requester: Requester) -> frozenset[tuple[int, int]]:
+        """What no RowDescription to the requester may name."""
+        roles = self.roles_of(requester)
+        known = self._forbidden.get(roles)
+        if known is None:
+            self._forbidden[roles] = known = self.world(roles).clearance.forbidden()
+        return known
+
+    def begin(self, requester: Requester, parameters: Mapping[str, str], search_path: str | None) -> Context | Problem:
+        """The context in which a session starts, or why it may not."""
+        return startup.begin(self, requester, parameters, search_path)
+
+    @property
+    def builtins(self) -> builtins.Builtins:
+        return self._builtins
+
+    # -------------------------------------------------------------- the decision
+
+    def decide(self, requester: Requester, context: Context, text: str) -> Decision:
+        """What is to become of a text in that context."""
+        roles = self.roles_of(requester)
+        key = (roles, context.key(), text)
+        known = self._known.get(key)
+        if known is not None:
+            self._known.move_to_end(key)
+            return known
+        world = self.world(roles)
+        decision, contextual = self._exempted(text) if world.clearance.exempt else self._decide(world, context, text)
+        if not contextual and len(text) <= _LARGEST_REMEMBERED:
+            self._remember(key, decision, len(text))
+        return decision
+
+    def _remember(self, key: tuple[object, ...], decision: Decision, size: int) -> None:
+        self._known[key] = decision
+        self._known_bytes += 2 * size + 1024
+        while self._known_bytes > REMEMBERED_BYTES:
+            old, _ = self._known.popitem(last=False)
+            self._known_bytes -= 2 * len(str(old[2])) + 1024
+
+    def _exempted(self, text: str) -> tuple[Decision, bool]:
+        """Nothing is hidden: the text goes through, and only DDL in it matters."""
+        source = text.encode("utf-8", "surrogatepass")
+        shape = ""
+        try:
+            statements = grammar.parse(source)
+        except RedactorError:
+            return Allow(
+                Footprint(), ((SchemaChanged(),),), (), "<not read>", self._policy.record is Recording.ALL
+            ), False
+        transitions: list[tuple[Transition, ...]] = []
+        for s in statements:
+            into = s.kind == "SelectStmt" and "intoClause" in s.node["SelectStmt"]
+            transitions.append((SchemaChanged(),) if into or s.kind not in _HARMLESS_KINDS else ())
+        recorded = self._policy.record is not Recording.NONE
+        if recorded:
+            shape = grammar.shape(source)
+        return Allow(Footprint(tuple(s.kind for s in statements)), tuple(transitions), (), shape, recorded), False
+
+    def _decide(self, world: World, context: Context, text: str) -> tuple[Decision, bool]:
+        source = text.encode("utf-8", "surrogatepass")
+        try:
+            statements = grammar.parse(source)
+        except SyntaxProblem as e:
+            refused = imitation("42601", e.public, e.position)
+            return Refuse(Refuse.failing(), refused.problem, Footprint(), refused.hits, (), "<not read>"), False
+        except TooMuch as e:
+            problem = Problem(e.sqlstate, e.public, "", "Send it in smaller parts.")
+            return Refuse(Refuse.failing(), problem, Footprint(), (), (), f"<{len(source)} bytes>"), False
+        return _Deciding(self, world, context, source, statements).run()
+
+    def again(self, world: World, context: Context, text: str) -> Decision:
+        """What a prepared text means now."""
+        return self._decide(world, context, text)[0]
+
+
+class _Deciding:
+    """One text on its way through."""
+
+    def __init__(
+        self, engine: Engine, world: World, context: Context, source: bytes, statements: tuple[Statement, ...]
+    ) -> None:
+        self.engine = engine
+        self.world = world
+        self.context = context
+        self.text = Text(source)
+        self.statements = statements
+        self.kinds: list[str] = []
+        self.readings: list[Reading] = []
+        self.transitions: list[tuple[Transition, ...]] = []
+
+    def run(self) -> tuple[Decision, bool]:
+        source = self.text.source
+        contextual = any(s.kind in _CONTEXTUAL for s in self.statements)
+        shape = grammar.shape(source)
+        for s in self.statements:
+            self.kinds.append(s.kind)
+            reading = Reading(self.world, self.context, self.text)
+            reading.may_ddl = self.engine.policy.may_ddl(self.world.clearance.roles)
+            context = self.context
+            reading.again = lambda text, c=context: self.engine.again(self.world, c, text)  # type: ignore[misc]
+            self.readings.append(reading)
+            try:
+                judge(reading, s, reading.again)
+            except Refused as e:
+                return self._refuse(s, e, shape), contextual
+            except RedactorError as e:
+                problem = Problem(e.sqlstate, e.public)
+                return self._refuse(s, Refused(problem), shape), contextual
+            except (KeyError, IndexError, ValueError, TypeError, AttributeError, RecursionError, StopIteration):
+                # a tree that is not as expected is one that is not understood
+                return self._refuse(s, of_gap(s.kind.removesuffix("Stmt")), shape), contextual
+            self.transitions.append(tuple(reading.transitions))
+            for t in reading.transitions:
+                self.context = self.context.after(t)
+        footprint = self._footprint()
+        hits = self._hits()
+        if not self.text.edited:
+            recorded = self.engine.policy.records(bool(hits))
+            return Allow(footprint, tuple(self.transitions), hits, shape, recorded), contextual
+        try:
+            sent = self.text.render()
+            again = grammar.parse(sent)
+        except (ValueError, RedactorError):
+            return self._refuse(self.statements[0], of_gap("the rewritten statement"), shape), contextual
+        if [s.kind for s in again] != self.kinds:
+            return self._refuse(self.statements[0], of_gap("the rewritten statement"), shape), contextual
+        return Redact(sent.decode(), footprint, hits, tuple(self.transitions), shape), contextual
+
+    def _footprint(self) -> Footprint:
+        relations = dict.fromkeys(n for r in self.readings for n in r.relations)
+        columns = dict.fromkeys((u.column, u.use) for r in self.readings for u in r.used)
+        uses = tuple(u for r in self.readings for u in r.used if columns.pop((u.column, u.use), 0) is None)
+        functions = dict.fromkeys(f for r in self.readings for f in r.functions)
+        return Footprint(tuple(self.kinds), tuple(relations), uses, tuple(functions))
+
+    def _hits(self) -> tuple[RuleHit, ...]:
+        found: dict[str, RuleHit] = {}
+        for r in self.readings:
+            for h in r.hits.values():
+                known = found.get(h.rule)
+                columns = dict.fromkeys((*(known.columns if known else ()), *h.columns))
+                found[h.rule] = RuleHit(h.rule, h.because, tuple(columns))
+        return tuple(found[k] for k in sorted(found))
+
+    def _refuse(self, statement: Statement, refused: Refused, shape: str) -> Refuse:
+        """The statement becomes one that must fail; those before it stay as they were decided."""
+        source = self.text.source
+        before = self.text.render(0, statement.start) if statement.start else b""
+        lead = b" " if before else b""
+        text = before + lead + Refuse.failing().encode() + source[statement.end :]
+        footprint = self._footprint()
+        uses = dict.fromkeys((*footprint.columns, *refused.uses))
+        footprint = Footprint(footprint.kinds, footprint.relations, tuple(uses), footprint.functions)
+        rules = {h.rule: h for h in (*self._hits(), *refused.hits)}
+        return Refuse(
+            text.decode("utf-8", "replace"),
+            refused.problem,
+            footprint,
+            tuple(rules.values()),
+            tuple(self.transitions),
+            shape,
+        )
+
+
+_cached: list[builtins.Builtins] = []
+
+
+def _lists() -> builtins.Builtins:
+    if not _cached:
+        _cached.append(builtins.load())
+    return _cached[0]
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()
+
+
+__all__ = ["Engine"]

@@ -1,0 +1,377 @@
+"""CREATE, ALTER, DROP and their kin by ordinary requesters: what is their own, and what cannot tell of hidden data.
+
+Temporary objects are the session's own, whatever they are filled with came through here. Lasting ones may be views
+over data that the requester may see, sequences and types; anything else needs a policy role with may_ddl.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from redactor.engine import hiding
+from redactor.engine.reading import Reading
+from redactor.engine.refusal import of_gap, of_kind, of_write
+from redactor.model import Drop, Make, Own, SchemaChanged
+from redactor.sql.grammar import Node, Statement
+from redactor.sql.survey import RelationRef, Role, survey
+
+_TABLE_PARTS = frozenset(
+    {
+        *("CreateStmt", "Constraint", "TableLikeClause", "PartitionSpec", "PartitionElem", "PartitionBoundSpec"),
+        *("AlterTableStmt", "AlterTableCmd", "IndexStmt", "PartitionCmd", "CreateDomainStmt", "CompositeTypeStmt"),
+    }
+)
+_ASK = "Ask an owner whose policy role has may_ddl."
+
+
+def _check(reading: Reading, node: Node) -> list[RelationRef]:
+    """Judges the functions, types and operators in a definition; gives the relations that it names."""
+    found = survey(node, _TABLE_PARTS)
+    if found.unknown:
+        raise of_gap(", ".join(sorted(found.unknown)))
+    reading.mentions(found, {})
+    return found.relations
+
+
+def _place(reading: Reading, relation: Node) -> tuple[str, bool]:
+    """The schema of a new relation, and whether it is temporary."""
+    schema = relation.get("schemaname")
+    if relation.get("relpersistence") == "t" or (schema or "").startswith("pg_temp"):
+        return "pg_temp", True
+    first = next((s for s in reading.context.path if s != "pg_catalog"), None)
+    if schema is None and first is not None and first.startswith("pg_temp"):
+        return "pg_temp", True
+    return schema or reading.names.schema_of_new() or "public", False
+
+
+def _make(
+    reading: Reading, schema: str, name: str, kind: str, columns: tuple[str, ...] | None, temporary: bool
+) -> None:
+    reading.transitions.append(Make(Own(schema, name, kind, columns, temporary)))
+    if not temporary:
+        reading.transitions.append(SchemaChanged())
+
+
+def _lasting(reading: Reading, what: str) -> None:
+    """Refuses a lasting object unless the policy lets this requester make any."""
+    if not reading.may_ddl:
+        raise of_kind(what, "lasting objects are made by those whose policy role has may_ddl", f"Use TEMP, or: {_ASK}")
+
+
+def select_into(reading: Reading, node: Node) -> None:
+    """SELECT ... INTO."""
+    relation = node["SelectStmt"]["intoClause"]["rel"]
+    schema, temporary = _place(reading, relation)
+    if not temporary:
+        _lasting(reading, "SELECT INTO a lasting table")
+    select = {k: v for k, v in node["SelectStmt"].items() if k != "intoClause"}
+    columns = reading.query({"SelectStmt": select}, alone=False)
+    _make(reading, schema, relation["relname"], "table", columns, temporary)
+
+
+def create_table_as(reading: Reading, node: Node, statement: Statement) -> None:
+    """CREATE TABLE AS, CREATE MATERIALIZED VIEW."""
+    into = node["into"]
+    relation = into["rel"]
+    schema, temporary = _place(reading, relation)
+    view = node.get("objtype") == "OBJECT_MATVIEW"
+    if not temporary and not view:
+        _lasting(reading, "CREATE TABLE AS")
+    query = node["query"]
+    before = reading.text.mark()
+    columns: tuple[str, ...] | None = None
+    if "ExecuteStmt" in query:
+        from redactor.engine.statements import execute
+
+        execute(reading, query["ExecuteStmt"], reading.again)
+    else:
+        columns = reading.query(query, alone=False)
+    if view and reading.text.mark() != before:
+        raise of_kind("CREATE MATERIALIZED VIEW", "it would keep masked data for everyone", "Use CREATE TEMP TABLE AS.")
+    named = [c["String"]["sval"] for c in into.get("colNames", ())]
+    if named:
+        columns = (*named, *(columns or ())[len(named) :])
+    _make(reading, schema, relation["relname"], "materialized view" if view else "table", columns, temporary)
+    del statement
+
+
+def create_view(reading: Reading, node: Node, statement: Statement) -> None:
+    """CREATE VIEW. A lasting one only over what the requester may see, and never in another's place."""
+    schema, temporary = _place(reading, node["view"])
+    if node.get("replace") and not temporary and not reading.may_ddl:
+        existing = reading.names.relation(schema, node["view"]["relname"])
+        if existing is not None and existing.own is None:
+            raise of_kind("CREATE OR REPLACE VIEW", "the view exists, and others rely on what it was reviewed as", _ASK)
+    before = reading.text.mark()
+    columns = reading.query(node["query"], alone=False)
+    if not temporary and reading.text.mark() != before:
+        raise of_kind("CREATE VIEW", "it would give masked data to everyone", "Use CREATE TEMP VIEW.")
+    named = [c["String"]["sval"] for c in node.get("aliases", ())]
+    if named:
+        columns = (*named, *(columns or ())[len(named) :])
+    _make(reading, schema, node["view"]["relname"], "view", columns, temporary)
+    del statement
+
+
+def create_table(reading: Reading, node: Node, statement: Statement) -> None:
+    """CREATE TABLE: the session's own, of columns and constraints that read nothing hidden."""
+    relation = node["relation"]
+    schema, temporary = _place(reading, relation)
+    if not temporary:
+        _lasting(reading, "CREATE TABLE")
+    # the table that is made is not one that is read
+    rest = {k: v for k, v in node.items() if k != "relation"}
+    columns: list[str] | None = []
+    _check_parents(reading, node.get("inhRelations", ()))
+    likes = []
+    for element in node.get("tableElts", ()):
+        kind, inner = next(iter(element.items()))
+        match kind:
+            case "ColumnDef":
+                if columns is not None:
+                    columns.append(inner["colname"])
+            case "TableLikeClause":
+                likes.append(inner)
+                columns = None
+            case _:
+                pass
+    for like in likes:
+        _check_like(reading, like)
+    refs = _check(reading, {"CreateStmt": {**rest, "inhRelations": [], "tableElts": _without_likes(node)}})
+    for ref in refs:
+        _check_reference(reading, ref)
+    if node.get("inhRelations") or "ofTypename" in node:
+        columns = None
+    _make(reading, schema, relation["relname"], "table", None if columns is None else tuple(columns), temporary)
+    del statement
+
+
+def _without_likes(node: Node) -> list[Node]:
+    return [e for e in node.get("tableElts", ()) if "TableLikeClause" not in e]
+
+
+def _ref(relation: Node, role: Role = Role.READ) -> RelationRef:
+    return RelationRef(
+        relation,
+        relation.get("catalogname"),
+        relation.get("schemaname"),
+        relation["relname"],
+        role,
+        relation.get("location", 0),
+    )
+
+
+def _check_parents(reading: Reading, parents: Iterable[Node]) -> None:
+    for p in parents:
+        ref = _ref(p["RangeVar"])
+        if reading.resolve(ref) is not None and not reading.may_ddl:
+            raise of_kind("INHERITS and PARTITION OF", "the parent is not the session's own", _ASK)
+
+
+def _check_like(reading: Reading, like: Node) -> None:
+    ref = _ref(like["relation"])
+    relation = reading.resolve(ref)
+    # defaults and generated columns of a shielded table may read what it hides
+    if relation is not None and like.get("options") and not reading.world.shield(relation).open:
+        raise of_kind(
+            f"LIKE {relation.qualified} INCLUDING", "what it copies may read protected data", "Use LIKE alone."
+        )
+
+
+def _check_reference(reading: Reading, ref: RelationRef) -> None:
+    """A foreign key asks of every value whether it is there."""
+    relation = reading.resolve(ref)
+    if relation is not None and not reading.world.shield(relation).open:
+        raise of_write(f"a foreign key to {relation.qualified}", "it would tell which values are there", ())
+
+
+def create_sequence(reading: Reading, node: Node, statement: Statement) -> None:
+    """CREATE SEQUENCE."""
+    schema, temporary = _place(reading, node["sequence"])
+    _make(reading, schema, node["sequence"]["relname"], "sequence", None, temporary)
+    del statement
+
+
+def alter_sequence(reading: Reading, node: Node, statement: Statement) -> None:
+    """ALTER SEQUENCE of one that counts nothing hidden."""
+    relation = reading.resolve(_ref(node["sequence"]))
+    if relation is not None:
+        hiding.refuse_closed(reading.world.shield(relation))
+    del statement
+
+
+def _type_name(parts: list[Node]) -> tuple[str | None, str]:
+    words = [p["String"]["sval"] for p in parts]
+    return (words[-2] if len(words) > 1 else None), words[-1]
+
+
+def _made_type(reading: Reading, schema: str | None, name: str) -> None:
+    temporary = (schema or "").startswith("pg_temp")
+    _make(reading, "pg_temp" if temporary else schema or "public", name, "type", None, temporary)
+
+
+def create_type(reading: Reading, node: Node, statement: Statement) -> None:
+    """CREATE TYPE ... AS ENUM."""
+    _made_type(reading, *_type_name(node["typeName"]))
+    del statement
+
+
+def alter_type(reading: Reading, node: Node, statement: Statement) -> None:
+    """ALTER TYPE ... ADD VALUE, RENAME VALUE."""
+    reading.transitions.append(SchemaChanged())
+    del node, statement
+
+
+def create_composite(reading: Reading, node: Node, statement: Statement) -> None:
+    """CREATE TYPE ... AS (...)."""
+    _check(reading, {"coldeflist": node.get("coldeflist", [])})
+    _made_type(reading, node["typevar"].get("schemaname"), node["typevar"]["relname"])
+    del statement
+
+
+def create_domain(reading: Reading, node: Node, statement: Statement) -> None:
+    """CREATE DOMAIN whose checks read nothing hidden."""
+    _check(reading, {k: v for k, v in node.items() if k != "domainname"})
+    _made_type(reading, *_type_name(node["domainname"]))
+    del statement
+
+
+def _must_be_own(reading: Reading, relation: Node, what: str) -> None:
+    found = reading.resolve(_ref(relation, Role.OTHER))
+    if found is not None and not reading.may_ddl:
+        raise of_kind(f"{what} of {found.qualified}", "it is not the session's own", _ASK)
+    if found is not None:
+        reading.transitions.append(SchemaChanged())
+
+
+def create_index(reading: Reading, node: Node, statement: Statement) -> None:
+    """CREATE INDEX on what the session made itself."""
+    _must_be_own(reading, node["relation"], "CREATE INDEX")
+    _check(reading, {k: v for k, v in node.items() if k != "relation"})
+    del statement
+
+
+def alter_table(reading: Reading, node: Node, statement: Statement) -> None:
+    """ALTER TABLE of what the session made itself."""
+    _must_be_own(reading, node["relation"], "ALTER TABLE")
+    for ref in _check(reading, {"cmds": node.get("cmds", [])}):
+        _check_reference(reading, ref)
+    _forget_columns(reading, node["relation"])
+    del statement
+
+
+def rename(reading: Reading, node: Node, statement: Statement) -> None:
+    """ALTER ... RENAME of what the session made itself."""
+    if "relation" not in node:
+        raise of_kind("ALTER ... RENAME", "it is not the session's own", _ASK)
+    _must_be_own(reading, node["relation"], "ALTER ... RENAME")
+    own = reading.own(_ref(node["relation"], Role.OTHER))
+    if own is not None and node.get("renameType") != "OBJECT_COLUMN":
+        reading.transitions += [
+            Drop(own.schema, own.name),
+            Make(Own(own.schema, node["newname"], own.kind, own.columns, own.temporary)),
+        ]
+    else:
+        _forget_columns(reading, node["relation"])
+    del statement
+
+
+def _forget_columns(reading: Reading, relation: Node) -> None:
+    own = reading.own(_ref(relation, Role.OTHER))
+    if own is not None:
+        reading.transitions += [
+            Drop(own.schema, own.name),
+            Make(Own(own.schema, own.name, own.kind, None, own.temporary)),
+        ]
+
+
+_DROPPABLE = frozenset(
+    {
+        *("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE", "OBJECT_TYPE", "OBJECT_DOMAIN"),
+        *("OBJECT_INDEX", "OBJECT_SCHEMA"),
+    }
+)
+
+
+def drop(reading: Reading, node: Node, statement: Statement) -> None:
+    """DROP: the server asks whose it is; what it says of dependents are definitions."""
+    kind = node.get("removeType", "")
+    if kind not in _DROPPABLE and not reading.may_ddl:
+        name = kind.removeprefix("OBJECT_").replace("_", " ")
+        raise of_kind(f"DROP {name}", "what it protects or computes may guard protected data", _ASK)
+    lasting = False
+    for item in node.get("objects", ()):
+        words = _words(item)
+        if not words:
+            continue
+        schema = words[-2] if len(words) > 1 else None
+        if kind in ("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE"):
+            found = reading.names.relation(schema, words[-1])
+            if found is not None and found.own is not None:
+                reading.transitions.append(Drop(found.own.schema, words[-1]))
+                lasting |= not found.own.temporary
+                continue
+            if found is not None and found.relation is not None:
+                reading.transitions.append(Drop(found.relation.schema, words[-1]))
+        lasting = True
+    if lasting:
+        reading.transitions.append(SchemaChanged())
+    del statement
+
+
+def _words(item: Any) -> list[str]:
+    if "List" in item:
+        return [i["String"]["sval"] for i in item["List"]["items"] if "String" in i]
+    if "TypeName" in item:
+        return [i["String"]["sval"] for i in item["TypeName"]["names"]]
+    return [item["String"]["sval"]] if "String" in item else []
+
+
+def truncate(reading: Reading, node: Node, statement: Statement) -> None:
+    """TRUNCATE tells of no row; triggers on it may."""
+    for item in node.get("relations", ()):
+        relation = reading.resolve(_ref(item["RangeVar"], Role.OTHER))
+        if relation is None:
+            continue
+        shield = reading.world.shield(relation)
+        hiding.refuse_closed(shield)
+        hazards = reading.world.clearance.hazards(relation, "truncate")
+        for h in hazards.values():
+            raise of_write(f"truncate of {relation.qualified}", h.why, h.hits)
+    del statement
+
+
+def vacuum(reading: Reading, node: Node, statement: Statement) -> None:
+    """VACUUM and ANALYZE, without the figures that VERBOSE gives of protected relations."""
+    options = {o["DefElem"]["defname"].lower() for o in node.get("options", ())}
+    telling = not node.get("rels") and "verbose" in options
+    for item in node.get("rels", ()):
+        relation = item["VacuumRelation"].get("relation")
+        if relation is None:
+            continue
+        found = reading.resolve(_ref(relation, Role.OTHER))
+        telling |= found is not None and not reading.world.shield(found).open and "verbose" in options
+    if telling:
+        raise of_kind("VERBOSE", "it tells how large protected relations are", "Leave VERBOSE out.")
+    del statement
+
+
+def refresh(reading: Reading, node: Node, statement: Statement) -> None:
+    """REFRESH MATERIALIZED VIEW of one that hides nothing."""
+    relation = reading.resolve(_ref(node["relation"], Role.OTHER))
+    if relation is not None and not reading.world.shield(relation).open:
+        raise of_kind(f"REFRESH of {relation.qualified}", "its failing could tell of protected data")
+    del statement
+
+
+def comment(reading: Reading, node: Node, statement: Statement) -> None:
+    """COMMENT ON what the session made itself; comments on others' objects may carry tags."""
+    target = node.get("object", {})
+    words = _words(target) if isinstance(target, dict) else []
+    if words and node.get("objtype") == "OBJECT_COLUMN":
+        words = words[:-1]
+    found = reading.names.relation(words[-2] if len(words) > 1 else None, words[-1]) if words else None
+    if not reading.may_ddl and (found is None or found.own is None):
+        raise of_kind("COMMENT", "it is not the session's own", _ASK)
+    del statement

@@ -1,0 +1,94 @@
+"""EXPLAIN: the plan of a statement that is itself judged, without figures that hang on how hidden data are stored.
+
+Costs and row estimates are made of page counts, which depend on the length of hidden columns; plans of statements
+that touch no relation with hidden columns stay whole.
+"""
+
+from __future__ import annotations
+
+from redactor.engine.reading import Reading
+from redactor.engine.refusal import of_kind
+from redactor.sql.grammar import Node, Statement
+
+_TELLING = frozenset({"buffers", "wal", "memory", "serialize"})
+
+
+def explain(reading: Reading, node: Node, statement: Statement) -> None:
+    """EXPLAIN [ANALYZE] of a query, a write, DECLARE, CREATE TABLE AS or EXECUTE."""
+    query = node["query"]
+    options = {o["DefElem"]["defname"].lower(): _on(o["DefElem"]) for o in node.get("options", ())}
+    kind = next(iter(query))
+    before = reading.text.mark()
+    match kind:
+        case "SelectStmt" | "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt":
+            reading.query(query, alone=False, output=False)
+        case "DeclareCursorStmt":
+            reading.query(query[kind]["query"], alone=False, output=False)
+        case _:
+            raise of_kind(f"EXPLAIN of {kind.removesuffix('Stmt')}", "it is not among what may be explained")
+    shielded = [
+        n
+        for n in reading.relations
+        if (r := reading.world.catalog.relation(n)) is not None
+        and n.schema not in ("pg_catalog", "information_schema")
+        and _tells(reading, r)
+    ]
+    if not shielded:
+        if reading.text.mark() != before and options.get("verbose"):
+            raise of_kind("EXPLAIN (VERBOSE)", "it shows how the statement was rewritten", "Leave VERBOSE out.")
+        return
+    for name in sorted(_TELLING & {o for o, on in options.items() if on}):
+        raise of_kind(f"EXPLAIN ({name.upper()})", f"its figures depend on protected data of {shielded[0]}")
+    if options.get("verbose"):
+        raise of_kind("EXPLAIN (VERBOSE)", f"it shows expressions over protected columns of {shielded[0]}")
+    _hide_figures(reading, node, statement, options)
+
+
+def _tells(reading: Reading, relation: object) -> bool:
+    from redactor.catalog import Relation
+
+    assert isinstance(relation, Relation)
+    world = reading.world
+    if not world.shield(relation).open:
+        return True
+    # a view's plan is made of the relations below it
+    below = [
+        world.catalog.relations[o] for o, _ in relation.reads if o in world.catalog.relations and o != relation.oid
+    ]
+    return any(_tells(reading, r) for r in below) if relation.kind == "v" else False
+
+
+def _hide_figures(reading: Reading, node: Node, statement: Statement, options: dict[str, bool]) -> None:
+    """Adds COSTS OFF, and BUFFERS OFF where the server's version would show them unasked."""
+    wanted = [] if options.get("costs") is False else ["COSTS OFF"]
+    if options.get("analyze"):
+        if "buffers" not in options and reading.world.catalog.version >= 180000:
+            wanted.append("BUFFERS OFF")
+    if not wanted:
+        return
+    text = reading.text
+    first = text.at(statement.start)
+    words = [text.word(first + i) for i in range(1, 3)]
+    extra = ", ".join(wanted)
+    if words[0] == "(" and not words[1].startswith(("select", "with", "values", "table", "(")):
+        at = text.tokens[text.closing(first + 1)].start
+        if options.get("costs"):
+            raise of_kind("EXPLAIN (COSTS)", "its figures depend on protected data", "Leave COSTS out.")
+        text.put(at, at, f", {extra}")
+    else:
+        # the old spelling, EXPLAIN ANALYZE VERBOSE
+        given = [w.upper() for w in words if w in ("analyze", "analyse", "verbose")]
+        last = first + len(given)
+        text.put(text.tokens[first].start, text.tokens[last].end, f"EXPLAIN ({', '.join([*given, extra])})")
+    del node
+
+
+def _on(option: Node) -> bool:
+    arg = option.get("arg")
+    if arg is None:
+        return True
+    if "String" in arg:
+        return str(arg["String"].get("sval", "")).lower() not in ("off", "false", "0", "none")
+    if "Boolean" in arg:
+        return bool(arg["Boolean"].get("boolval"))
+    return arg.get("Integer", {}).get("ival", 0) != 0

@@ -1,0 +1,246 @@
+"""Hiding at the source: a relation that a statement reads becomes a subquery that gives masks for hidden columns.
+
+Knows shields and the text's tokens. Security rests here: whatever the statement does with the relation's name, it can
+only see what the subquery gives. `FROM residents r` becomes
+`FROM (SELECT resident_id, ..., NULL::text AS alien_number FROM public.residents r) r`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from redactor.catalog import Relation
+from redactor.engine.refusal import of_kind, of_reading
+from redactor.engine.text import Text
+from redactor.model import Own
+from redactor.protection import Shield
+from redactor.sql.grammar import Node
+from redactor.sql.lineage import walk
+from redactor.sql.quote import identifier, qualified
+from redactor.sql.survey import RelationRef, Survey
+
+SYSTEM_COLUMNS = frozenset({"xmin", "xmax", "cmin", "cmax", "tableoid"})
+
+# types without an order of their own; their text has one
+_UNORDERED = ("json", "xml", "point", "box", "polygon", "circle", "line", "lseg", "path", "aclitem")
+
+
+def span_of(text: Text, ref: RelationRef) -> tuple[int, int, int, int]:
+    """Byte offsets of a relation expression: its start, its name's start and end, and its end with alias and sample."""
+    first = text.at(ref.at)
+    after = text.name_end(first)
+    start, name_start, name_end = first, text.tokens[first].start, text.tokens[after - 1].end
+    end = after
+    if not ref.node.get("inh", False):
+        if text.word(first - 1) == "(" and text.word(first - 2) == "only":
+            start, end = first - 2, after + 1
+        elif text.word(first - 1) == "only":
+            start = first - 1
+    elif text.word(end) == "*":
+        end += 1
+    alias = ref.node.get("alias")
+    if alias is not None:
+        if text.word(end) == "as":
+            end += 1
+        end += 1
+        if text.word(end) == "uescape":
+            end += 2
+        if "colnames" in alias:
+            end = text.closing(end) + 1
+    if ref.sampled:
+        end = text.closing(text.name_end(end + 1)) + 1
+        if text.word(end) == "repeatable":
+            end = text.closing(end + 1) + 1
+    return text.tokens[start].start, name_start, name_end, text.tokens[end - 1].end
+
+
+def source(shield: Shield, ref: RelationRef, found: Survey, only_names: bool = False) -> tuple[str, str]:
+    """What stands before and behind the relation expression, to make it a subquery."""
+    relation = shield.relation
+    alias = ref.node.get("alias", {})
+    renamed = [c["String"]["sval"] for c in alias.get("colnames", ())]
+    columns: list[str] = []
+    order: list[str] = []
+    for i, c in enumerate(relation.columns):
+        name = renamed[i] if i < len(renamed) else c.name
+        cover = shield.covers.get(c.name)
+        if cover is None:
+            columns.append(identifier(name))
+            if shield.ordered:
+                unordered = c.type.removesuffix("[]").split("(")[0] in _UNORDERED
+                order.append(identifier(name) + ("::text" if unordered else ""))
+            continue
+        expression = cover.expression
+        if expression is None or (cover.varies and name != c.name):
+            expression = f"NULL::{cover.type}"
+        columns.append(f"{expression} AS {identifier(name)}")
+    if not any(c.star for c in found.columns):
+        taken = {c.name for c in relation.columns}
+        # a concurrency token such as EF Core's: named, so it must be handed on
+        columns += sorted(n for n in SYSTEM_COLUMNS & found.names if n not in taken and relation.kind in "rpm")
+    where = " WHERE false" if shield.closed is not None else f" WHERE {shield.where}" if shield.where else ""
+    behind = where + (" ORDER BY " + ", ".join(order) if order else "")
+    name = ref.alias if not only_names else relation.name
+    return f"(SELECT {', '.join(columns)} FROM ", f"{behind}) {identifier(name)}"
+
+
+def hide(text: Text, ref: RelationRef, shield: Shield, found: Survey) -> None:
+    """Puts the subquery in the relation's place."""
+    relation = shield.relation
+    if ref.sampled:
+        check_sample(text, ref, relation)
+    start, name_start, name_end, end = span_of(text, ref)
+    before, behind = source(shield, ref, found)
+    text.put(start, start, before)
+    text.put(name_start, name_end, qualified(relation.schema, relation.name))
+    text.put(end, end, behind)
+    if "alias" not in ref.node:
+        unqualify(text, ref, relation, found)
+
+
+def unqualify(text: Text, ref: RelationRef, relation: Relation, found: Survey) -> None:
+    """A subquery has no schema: `public.residents.name` becomes `residents.name`."""
+    for c in found.columns:
+        fields = c.fields if c.star else c.fields[:-1]
+        if len(fields) >= 2 and fields[-1] == ref.name and fields[-2] == relation.schema:
+            first = text.at(c.at)
+            skip = first
+            for _ in range(len(fields) - 1):
+                skip += 1
+                if text.word(skip) == "uescape":
+                    skip += 2
+                skip += 1
+            text.put(text.tokens[first].start, text.tokens[skip].start, "")
+
+
+def qualify(text: Text, ref: RelationRef, relation: Relation) -> None:
+    """Writes the schema out where search_path could be read in two ways."""
+    if ref.schema is None:
+        first = text.at(ref.at)
+        at = text.tokens[first].start
+        text.put(at, at, identifier(relation.schema) + ".")
+
+
+def complete_groups(
+    text: Text,
+    node: Node,
+    hidden: list[tuple[RelationRef, Shield]],
+    bindings: Mapping[int, tuple[Relation | None, Own | None]],
+) -> None:
+    """GROUP BY a primary key lets other columns of the table stand ungrouped; a subquery has no key.
+
+    So the columns that a query level uses of a hidden relation whose whole key it groups by are grouped by as well.
+    """
+    shields = {id(ref.node): (ref, shield) for ref, shield in hidden}
+    for kind, select in walk(node):
+        if kind != "SelectStmt" or "groupClause" not in select or not select.get("fromClause"):
+            continue
+        grouped = [g["ColumnRef"] for g in select["groupClause"] if "ColumnRef" in g]
+        if len(grouped) != len(select["groupClause"]):
+            ordinals = _ordinals(select)
+            if ordinals is None:
+                continue
+            grouped += ordinals
+        names = {tuple(f["String"]["sval"] for f in g["fields"] if "String" in f) for g in grouped}
+        for item in _from_relations(select["fromClause"]):
+            if id(item) not in shields:
+                continue
+            ref, shield = shields[id(item)]
+            key = next((c.columns for c in shield.relation.constraints if c.kind == "p"), ())
+            alias = ref.alias
+            if not key or not all(((alias, k) in names) or ((k,) in names) for k in key):
+                continue
+            own = {c.name for c in shield.relation.columns}
+            used = _used(select, alias, own) - {n[-1] for n in names}
+            if used:
+                at = text.tokens[_group_start(text, select)].start
+                listed = "".join(f"{identifier(alias)}.{identifier(u)}, " for u in sorted(used))
+                text.put(at, at, listed)
+
+
+def _group_start(text: Text, select: Node) -> int:
+    """The token behind GROUP BY [DISTINCT]."""
+    first = select["groupClause"][0]
+    location = next(iter(first.values())).get("location", 0)
+    i = text.at(location)
+    while i > 0 and not (text.word(i - 1) == "by" and text.word(i - 2) == "group"):
+        i -= 1
+    return i + (text.word(i) in ("distinct", "all"))
+
+
+def _ordinals(select: Node) -> list[Node] | None:
+    """The column references that numbers in GROUP BY stand for; None where one stands for something else."""
+    out = []
+    targets = select.get("targetList", [])
+    for g in select["groupClause"]:
+        if "ColumnRef" in g:
+            continue
+        at = g.get("A_Const", {}).get("ival", {}).get("ival")
+        if at is None:
+            if "GroupingSet" in g:
+                return None
+            continue
+        if any("A_Star" in t["ResTarget"]["val"].get("ColumnRef", {}).get("fields", [{}])[-1] for t in targets):
+            return None
+        if not 0 < at <= len(targets):
+            return None
+        value = targets[at - 1]["ResTarget"]["val"]
+        if "ColumnRef" in value:
+            out.append(value["ColumnRef"])
+    return out
+
+
+def _from_relations(items: list[Node]) -> list[Node]:
+    out = []
+    stack = list(items)
+    while stack:
+        kind, inner = next(iter(stack.pop().items()))
+        if kind == "RangeVar":
+            out.append(inner)
+        elif kind == "JoinExpr":
+            stack += [inner["larg"], inner["rarg"]]
+        elif kind == "RangeTableSample":
+            stack.append(inner["relation"])
+    return out
+
+
+def _used(select: Node, alias: str, own: set[str]) -> set[str]:
+    """The columns of a relation that a query level names outside aggregates, stars included."""
+    used: set[str] = set()
+    parts = [select.get("targetList", []), select.get("havingClause", {}), select.get("sortClause", [])]
+    stack: list[object] = list(parts)
+    while stack:
+        item = stack.pop()
+        if isinstance(item, list):
+            stack.extend(item)
+        elif isinstance(item, dict):
+            for key, inner in item.items():
+                if key == "ColumnRef":
+                    fields = [f["String"]["sval"] for f in inner["fields"] if "String" in f]
+                    star = len(fields) != len(inner["fields"])
+                    if (star and (not fields or fields[-1] == alias)) or (fields == [alias] and alias not in own):
+                        used |= own
+                    elif not star and fields[-1] in own and (len(fields) == 1 or fields[-2] == alias):
+                        used.add(fields[-1])
+                elif isinstance(inner, dict | list):
+                    stack.append(inner)
+    return used
+
+
+def check_sample(text: Text, ref: RelationRef, relation: Relation) -> None:
+    """How rows lie on disk depends on hidden columns: only a sample that does not look at that may be taken."""
+    _, _, _, end = span_of(text, ref)
+    words = [text.word(i) for i in range(text.at(ref.at), text.at(end))]
+    if "bernoulli" not in words or "repeatable" in words:
+        raise of_kind(
+            f"TABLESAMPLE of {relation.qualified}",
+            "which rows it takes depends on how rows with protected columns lie on disk",
+            "Use TABLESAMPLE BERNOULLI without REPEATABLE, or WHERE random() < fraction.",
+        )
+
+
+def refuse_closed(shield: Shield) -> None:
+    """A relation whose very rows are hidden is refused, unless the policy has it look empty."""
+    closed = shield.closed
+    if closed is not None and not closed.empty:
+        raise of_reading(str(shield.relation.qualified), closed.why, closed.hits)

@@ -1,0 +1,484 @@
+"""Reading one statement: what it names is resolved, judged and, where it must be, hidden.
+
+Knows a world, a context and the statement's tree; changes only its own `Text`. Raises `Refused`. Every function,
+operator, type and relation that the statement names passes through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from redactor.catalog import Function, Relation
+from redactor.context import Context
+from redactor.engine import hiding, writing
+from redactor.engine.refusal import imitation, of_gap, of_kind, of_reading, of_use
+from redactor.engine.text import Text
+from redactor.engine.world import World
+from redactor.model import (
+    ColumnName,
+    ColumnUse,
+    Decision,
+    Own,
+    RelationName,
+    RuleHit,
+    SetEncoding,
+    SetPath,
+    Transition,
+    Use,
+)
+from redactor.protection import Shield
+from redactor.sql.builtins import Effect, Kind, Verdict
+from redactor.sql.grammar import Node
+from redactor.sql.lineage import CLEAN, Lineage, Output, Scope
+from redactor.sql.names import Names
+from redactor.sql.quote import identifier
+from redactor.sql.survey import LATER, FunctionRef, RelationRef, Role, Survey, exposes, survey
+
+_LATER_VERSIONS = {name: version for version, name in LATER.values() if name}
+
+
+class Reading:
+    """One statement being read."""
+
+    def __init__(self, world: World, context: Context, text: Text) -> None:
+        self.world = world
+        self.context = context
+        self.text = text
+        self.names = Names(world.catalog, context)
+        self.relations: dict[RelationName, None] = {}
+        self.functions: dict[str, None] = {}
+        self.used: list[ColumnUse] = []
+        self.hits: dict[str, RuleHit] = {}
+        self.transitions: list[Transition] = []
+        self.may_ddl = False
+        self.again: Callable[[str], Decision] = _never
+        self._bindings: dict[int, tuple[Relation | None, Own | None]] = {}
+        self._shields: dict[int, Shield] = {}
+
+    # -------------------------------------------------------------- queries
+
+    def query(
+        self, node: Node, also: frozenset[str] = frozenset(), alone: bool = True, output: bool = True
+    ) -> tuple[str, ...] | None:
+        """Judges a query or a data-modifying statement. Gives its output names where they are known.
+
+        `alone`: it is the whole statement, so that set_config in it surely happens. `output`: what it gives reaches
+        the requester.
+        """
+        found = survey(node, also)
+        if found.unknown:
+            raise of_gap(", ".join(sorted(found.unknown)))
+        self.mentions(found, node, alone)
+        hidden = self._reads(found)
+        writes = [r for r in found.relations if r.role in writing.EVENTS]
+        for ref in writes:
+            self._target(ref)
+        lineage = Lineage(self._columns_of)
+        outputs: tuple[Output, ...] = ()
+        guarded = [r for r in writes if id(r.node) in self._shields and self._shields[id(r.node)].covers]
+        if hidden or guarded:
+            outputs = lineage.query(node, None, {})
+            self._judge_uses(lineage, outputs, output)
+        for ref, shield in hidden:
+            hiding.hide(self.text, ref, shield, found)
+        if hidden:
+            hiding.complete_groups(self.text, node, hidden, self._bindings)
+        if writes:
+            writing.judge(self, node, found)
+        return self._output_names(node)
+
+    def _output_names(self, node: Node) -> tuple[str, ...] | None:
+        lineage = Lineage(self._columns_of)
+        names = tuple(n for n, _ in lineage.query(node, None, {}))
+        return None if "?column?" in names else names
+
+    def _reads(self, found: Survey) -> list[tuple[RelationRef, Shield]]:
+        """Resolves what is read; gives those that must be hidden."""
+        hidden: list[tuple[RelationRef, Shield]] = []
+        for ref in found.relations:
+            if ref.role in writing.EVENTS:
+                continue
+            shield = self.read(ref)
+            if shield is None or shield.open:
+                continue
+            columns = frozenset(c.name for c in shield.relation.columns)
+            must = shield.ordered or bool(shield.where) or shield.closed is not None
+            if must or exposes(found, ref, columns, shield.hidden):
+                hidden.append((ref, shield))
+            if shield.covers and "ctid" in found.names and shield.relation.schema != "pg_catalog":
+                raise of_kind(
+                    f"ctid of {shield.relation.qualified}",
+                    "where a row lies depends on the length of protected columns",
+                    "Use the primary key.",
+                )
+            if ref.sampled and (ref, shield) not in hidden and shield.covers:
+                hiding.check_sample(self.text, ref, shield.relation)
+        return hidden
+
+    def read(self, ref: RelationRef) -> Shield | None:
+        """Resolves one relation; refuses what is closed or unknown. None: the session's own."""
+        relation = self.resolve(ref)
+        if relation is None:
+            return None
+        shield = self.world.shield(relation)
+        self._shields[id(ref.node)] = shield
+        hiding.refuse_closed(shield)
+        return shield
+
+    def resolve(self, ref: RelationRef) -> Relation | None:
+        """What a relation's name means. None: the session's own. Refuses unknown ones as PostgreSQL does."""
+        known = self._bindings.get(id(ref.node))
+        if known is not None:
+            return known[0]
+        found = self.names.relation(ref.schema, ref.name)
+        if found is None:
+            raise self.unknown_relation(ref)
+        self._bindings[id(ref.node)] = (found.relation, found.own)
+        if found.relation is not None:
+            self.relations[found.relation.qualified] = None
+            if any(not self.world.shield(o).open for o in found.others):
+                hiding.qualify(self.text, ref, found.relation)
+        elif found.own is not None:
+            self.relations[RelationName(found.own.schema, found.own.name)] = None
+        return found.relation
+
+    def unknown_relation(self, ref: RelationRef) -> Exception:
+        """PostgreSQL's own error for a relation that does not exist."""
+        name = f"{ref.schema}.{ref.name}" if ref.schema else ref.name
+        return imitation("42P01", f'relation "{name}" does not exist', self.text.position(ref.at))
+
+    def own(self, ref: RelationRef) -> Own | None:
+        """The session's own object that a resolved relation is."""
+        known = self._bindings.get(id(ref.node))
+        return known[1] if known else None
+
+    def shield_of(self, ref: RelationRef) -> Shield | None:
+        """The shield of a relation that has been read or targeted."""
+        return self._shields.get(id(ref.node))
+
+    def _target(self, ref: RelationRef) -> None:
+        relation = self.resolve(ref)
+        if relation is not None:
+            shield = self.world.shield(relation)
+            self._shields[id(ref.node)] = shield
+            hiding.refuse_closed(shield)
+
+    def _columns_of(self, node: Node) -> tuple[Output, ...] | None:
+        """The lineage's view of a relation: hidden columns carry their own name, the others nothing."""
+        known = self._bindings.get(id(node))
+        if known is None:
+            found = self.names.relation(node.get("schemaname"), node.get("relname", ""))
+            known = (found.relation, found.own) if found else (None, None)
+        relation, own = known
+        if relation is None:
+            return tuple((c, CLEAN) for c in own.columns) if own is not None and own.columns is not None else None
+        shield = self.world.shield(relation)
+        system = relation.schema in ("pg_catalog", "information_schema")
+        return tuple(
+            (c.name, frozenset((shield.covers[c.name].column,)) if c.name in shield.covers and not system else CLEAN)
+            for c in relation.columns
+        )
+
+    def sources(self, items: list[Node], statement: Node) -> dict[str, tuple[str, ...] | None]:
+        """What FROM items give names to: alias to column names in order, None where these are not known."""
+        lineage = Lineage(self._columns_of)
+        scope = Scope([])
+        ctes = lineage.with_clause(statement.get("withClause"), None, {})
+        for item in items:
+            lineage.from_item(item, scope, ctes)
+        return {s.alias: None if s.columns is None else tuple(n for n, _ in s.columns) for s in scope.sources}
+
+    def cover(self, column: ColumnName) -> Any:
+        """The cover of a hidden column."""
+        relation = self.world.catalog.relation(column.of)
+        return self.world.shield(relation).covers[column.name] if relation is not None else None
+
+    def _judge_uses(self, lineage: Lineage, outputs: tuple[Output, ...], output: bool) -> None:
+        """Refuses hidden columns that shape rows, or that may not be read at all; notes the others."""
+        if output:
+            for _, taint in outputs:
+                lineage.use(taint, Use.OUTPUT)
+        for use in lineage.column_uses():
+            cover = self.cover(use.column)
+            self.note(use, cover.hits)
+            if (use.use.shapes_rows and cover.refuses_shaping) or cover.expression is None or use.use is Use.WRITE:
+                raise of_use(use.column, use.use, cover.hits, cover.source)
+
+    def note(self, use: ColumnUse, hits: Iterable[RuleHit]) -> None:
+        """Remembers, for the log, a hidden column that the statement uses and the rules that hide it."""
+        self.used.append(use)
+        for h in hits:
+            known = self.hits.get(h.rule)
+            columns = dict.fromkeys((*(known.columns if known else ()), use.column))
+            self.hits[h.rule] = RuleHit(h.rule, h.because, tuple(columns))
+
+    def adopt(self, decision: Decision) -> None:
+        """Takes over what a prepared statement's decision found."""
+        self.used += decision.footprint.columns
+        for name in decision.footprint.relations:
+            self.relations[name] = None
+        for h in decision.rules:
+            self.hits[h.rule] = h
+
+    # -------------------------------------------------------------- functions, operators, types
+
+    def mentions(self, found: Survey, node: Node, alone: bool = False) -> None:
+        """Judges every function, operator and type."""
+        for f in found.functions:
+            self._function(f, found, node, alone)
+        for schema, name in found.operators:
+            for o in self.names.operators(schema, name):
+                why = self.world.clearance.hidden(self.world.derivation.operator(o))
+                if why:
+                    raise of_reading(f"operator {o.schema}.{o.name}", _reads(why), self.world.clearance.hits(why))
+        for schema, name in found.types:
+            for t in self.names.types(schema, name):
+                why = self.world.type(t)
+                if why:
+                    raise of_reading(f"type {t.schema}.{t.name}", _reads(why), self.world.clearance.hits(why))
+        for name in found.attributes:
+            # r.full_card is full_card(r) where r has no such column
+            for method in self.names.functions(None, name):
+                if len(method.arguments) == 1 and self._takes_row(method):
+                    self._user_function(method)
+
+    def _takes_row(self, f: Function) -> bool:
+        t = self.world.catalog.types.get(f.arguments[0])
+        return t is None or t.kind in ("c", "p") or t.relation != 0
+
+    def _function(self, ref: FunctionRef, found: Survey, node: Node, alone: bool) -> None:
+        if ref.name.startswith("\x00"):
+            name = ref.name[1:]
+            if self.world.catalog.version < _LATER_VERSIONS.get(name, 170000):
+                for f in self.names.functions(None, name):
+                    self._user_function(f)
+            return
+        self.functions[f"{ref.schema}.{ref.name}" if ref.schema else ref.name] = None
+        for f in self.names.functions(ref.schema, ref.name):
+            if self._fits(f, ref):
+                self._user_function(f)
+        if self.names.builtin(ref.schema, ref.name):
+            count = ref.arguments if ref.arguments >= 0 else None
+            verdict = self.world.builtins.judge(ref.name, self.world.catalog.version, count)
+            self._builtin(ref, verdict, found, node, alone)
+
+    @staticmethod
+    def _fits(f: Function, ref: FunctionRef) -> bool:
+        if ref.arguments < 0 or f.variadic or ref.named or f.kind == "a":
+            return True
+        inputs = len(f.arguments)
+        extra = len(f.all_arguments) if f.kind == "p" and f.all_arguments else inputs
+        return inputs - f.defaults <= ref.arguments <= max(inputs, extra)
+
+    def _user_function(self, f: Function) -> None:
+        why = self.world.function(f)
+        if why:
+            raise of_reading(
+                f"function {f.signature}",
+                _reads(why),
+                self.world.clearance.hits(why),
+                "If it tells nothing of them, a data steward can declare it safe in the catalog file.",
+            )
+
+    def _builtin(self, ref: FunctionRef, verdict: Verdict, found: Survey, node: Node, alone: bool) -> None:
+        match verdict.kind:
+            case Kind.HARMLESS | Kind.CATALOG:
+                return
+            case Kind.FIGURE:
+                self._figure(ref, verdict)
+            case Kind.SEQUENCE:
+                self._sequence(ref, verdict)
+            case Kind.SETTING:
+                self._setting(ref, node, alone)
+            case Kind.TYPE:
+                self._type_named(ref, verdict)
+            case Kind.STORAGE:
+                if any(r.role is Role.READ and self._is_shielded(r) for r in found.relations):
+                    raise of_kind(f"function {ref.name}", verdict.because)
+            case Kind.SQL | Kind.SERVER | Kind.UNKNOWN:
+                raise of_kind(f"function {ref.name}", verdict.because)
+
+    def _is_shielded(self, ref: RelationRef) -> bool:
+        found = self.names.relation(ref.schema, ref.name)
+        return found is not None and found.relation is not None and not self.world.shield(found.relation).open
+
+    def _call_span(self, ref: FunctionRef) -> tuple[int, int, list[Node]]:
+        first = self.text.at(ref.at)
+        opening = self.text.name_end(first)
+        closing = self.text.closing(opening)
+        return self.text.tokens[first].start, self.text.tokens[closing].end, ref.node.get("args", [])
+
+    def _argument_text(self, ref: FunctionRef, number: int) -> str:
+        """The source of an argument, counted from 1, as written."""
+        i = self.text.name_end(self.text.at(ref.at)) + 1
+        depth, at = 0, 1
+        start = i
+        while i < len(self.text.tokens):
+            w = self.text.word(i)
+            if depth == 0 and w in (",", ")"):
+                if at == number:
+                    break
+                at += 1
+                start = i + 1
+            depth += (w in ("(", "[")) - (w in (")", "]"))
+            i += 1
+        return self.text.source[self.text.tokens[start].start : self.text.tokens[i - 1].end].decode()
+
+    def _guard(self, ref: FunctionRef, number: int, oids: tuple[int, ...]) -> None:
+        """Makes the call give NULL for protected relations, whatever its argument turns out to be."""
+        start, end, _ = self._call_span(ref)
+        if number:
+            argument = self._argument_text(ref, number)
+            listed = ",".join(map(str, oids))
+            condition = f"({argument})::pg_catalog.regclass::pg_catalog.oid = ANY ('{{{listed}}}'::pg_catalog.oid[])"
+        else:
+            condition = "true"
+        self.text.put(start, start, f"(CASE WHEN {condition} THEN NULL ELSE ")
+        self.text.put(end, end, " END)")
+
+    def _figure(self, ref: FunctionRef, verdict: Verdict) -> None:
+        oids = self.world.figures
+        if oids:
+            self._guard(ref, verdict.argument, oids)
+
+    def _sequence(self, ref: FunctionRef, verdict: Verdict) -> None:
+        oids = self.world.sequences
+        if not oids or not verdict.argument:
+            return
+        args = ref.node.get("args", [])
+        name = constant(args[verdict.argument - 1]) if len(args) >= verdict.argument else None
+        if name is None:
+            self._guard(ref, verdict.argument, oids)
+            return
+        parts = split_identifiers(name, ".")
+        found = self.names.relation(parts[-2] if len(parts) > 1 else None, parts[-1]) if parts else None
+        if found is not None and found.relation is not None and found.relation.oid in oids:
+            closed = self.world.shield(found.relation).closed
+            raise of_reading(
+                f"sequence {found.relation.qualified}", closed.why if closed else "", closed.hits if closed else ()
+            )
+
+    def _type_named(self, ref: FunctionRef, verdict: Verdict) -> None:
+        args = ref.node.get("args", [])
+        name = constant(args[verdict.argument - 1]) if len(args) >= verdict.argument else None
+        if name is None:
+            raise of_kind(f"function {ref.name}", verdict.because, "Give the type's name as a constant.")
+        last = name.split("(")[0].split(".")[-1].strip(' "[]').lower()
+        for t in self.names.types(None, last):
+            if self.world.type(t):
+                raise of_kind(f"function {ref.name}", verdict.because)
+
+    def _setting(self, ref: FunctionRef, node: Node, alone: bool) -> None:
+        if ref.name != "set_config":
+            return
+        args = ref.node.get("args", [])
+        name = constant(args[0]) if len(args) == 3 else None
+        if name is None:
+            raise of_kind("set_config", "which setting it changes is not in the text", "Name the setting, or use SET.")
+        value = constant(args[1])
+        local = _boolean(args[2])
+        verdict = self.world.builtins.setting(name)
+        match verdict.effect:
+            case Effect.HARMLESS:
+                return
+            case Effect.VALUES:
+                if value is not None and verdict.allows(value):
+                    return
+            case Effect.PATH | Effect.ENCODING:
+                if value is not None and local is not None and alone and _bare(node):
+                    if verdict.effect is Effect.PATH:
+                        self.transitions.append(SetPath(tuple(split_identifiers(value, ",")), local))
+                    else:
+                        self.transitions.append(SetEncoding(value, local))
+                    return
+            case Effect.ROLE | Effect.REFUSED | Effect.UNKNOWN:
+                pass
+        raise of_kind(f"set_config of {name}", verdict.because, "Use SET with a constant, in a statement of its own.")
+
+
+def _never(text: str) -> Decision:
+    raise AssertionError("a reading without an engine has nothing to ask")
+
+
+def _reads(columns: Iterable[ColumnName]) -> str:
+    words = []
+    for c in columns:
+        if not c.schema:
+            words.append(f"what it reads cannot be told ({c.relation} {c.name})")
+        elif c.name == "*":
+            words.append(f"it reads rows of {c.of}")
+        else:
+            words.append(f"it reads {c}")
+    return ", ".join(words[:3])
+
+
+def constant(node: Node) -> str | None:
+    """The text of a string constant, casts around it left out; None for anything else."""
+    while "TypeCast" in node:
+        node = node["TypeCast"]["arg"]
+    value = node.get("A_Const", {}).get("sval")
+    return value.get("sval", "") if isinstance(value, dict) else None
+
+
+def _boolean(node: Node) -> bool | None:
+    while "TypeCast" in node:
+        node = node["TypeCast"]["arg"]
+    const = node.get("A_Const")
+    if const is None:
+        return None
+    if "boolval" in const:
+        return bool(const["boolval"].get("boolval", False))
+    text = const.get("sval", {}).get("sval", "").lower()
+    if text in ("t", "true", "on", "yes", "1"):
+        return True
+    if text in ("f", "false", "off", "no", "0"):
+        return False
+    return None
+
+
+def _bare(node: Node) -> bool:
+    """Whether a SELECT gives exactly one row, by calls that happen once each."""
+    select = node.get("SelectStmt", {})
+    return set(select) <= {"targetList", "limitOption", "op"} and all(
+        "FuncCall" in t["ResTarget"]["val"] for t in select.get("targetList", ())
+    )
+
+
+def split_identifiers(value: str, separator: str) -> list[str]:
+    """A list of identifiers in a string, as search_path and regclass read it: folded unless quoted."""
+    out: list[str] = []
+    i = 0
+    while i < len(value):
+        while i < len(value) and value[i].isspace():
+            i += 1
+        if i >= len(value):
+            break
+        if value[i] == '"':
+            j = i + 1
+            word = ""
+            while j < len(value):
+                if value[j] == '"':
+                    if value[j + 1 : j + 2] == '"':
+                        word += '"'
+                        j += 2
+                        continue
+                    break
+                word += value[j]
+                j += 1
+            i = j + 1
+        else:
+            j = i
+            while j < len(value) and value[j] != separator and not value[j].isspace():
+                j += 1
+            word = value[i:j].lower()
+            i = j
+        out.append(word)
+        while i < len(value) and value[i].isspace():
+            i += 1
+        if i < len(value) and value[i] == separator:
+            i += 1
+    return out
+
+
+__all__ = ["Reading", "constant", "identifier", "split_identifiers"]

@@ -1,0 +1,100 @@
+"""SET, RESET and their kin: which settings a session may change, and which of them change what later text means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from redactor.engine.reading import Reading, split_identifiers
+from redactor.engine.refusal import of_kind
+from redactor.model import ResetAll, SetEncoding, SetPath
+from redactor.sql.builtins import Effect
+from redactor.sql.grammar import Node, Statement
+
+READABLE_ENCODINGS = frozenset(
+    {
+        *("utf8", "unicode", "utf-8", "sql_ascii", "latin1", "latin2", "latin5", "latin7", "latin9", "win1250"),
+        *("win1251", "win1252", "win1253", "win1254", "win1257", "iso88591", "iso885915", "koi8r"),
+    }
+)
+"""Client encodings in which every ASCII byte is an ASCII character, and no other character has one in it."""
+
+
+def change(reading: Reading, node: Node, statement: Statement) -> None:
+    """SET, SET LOCAL, RESET, SET TRANSACTION."""
+    del statement
+    kind = node.get("kind")
+    name = node.get("name", "").lower()
+    local = bool(node.get("is_local"))
+    match kind:
+        case "VAR_RESET_ALL":
+            reading.transitions.append(ResetAll())
+            return
+        case "VAR_SET_MULTI":
+            if name == "transaction snapshot":
+                raise of_kind("SET TRANSACTION SNAPSHOT", "it shows data as another session sees it")
+            return
+        case "VAR_SET_CURRENT":
+            raise of_kind("SET FROM CURRENT", "it is for function definitions")
+        case _:
+            pass
+    values = None if kind in ("VAR_SET_DEFAULT", "VAR_RESET") else [_text(a) for a in node.get("args", ())]
+    apply(reading, name, values, local)
+
+
+def apply(reading: Reading, name: str, values: list[str] | None, local: bool) -> None:
+    """One setting to its values; None: to its default."""
+    verdict = reading.world.builtins.setting(name)
+    match verdict.effect:
+        case Effect.HARMLESS:
+            return
+        case Effect.VALUES:
+            if values is None or all(verdict.allows(v) for v in values):
+                return
+        case Effect.PATH:
+            reading.transitions.append(SetPath(None if values is None else tuple(values), local))
+            return
+        case Effect.ENCODING:
+            if values is None or encoding_is_readable(values[0]):
+                reading.transitions.append(SetEncoding(None if values is None else values[0], local))
+                return
+            raise of_kind(f"client_encoding {values[0]}", "text in it cannot be checked", "Use UTF8.")
+        case Effect.ROLE:
+            if values is None or [v.lower() for v in values] in (["none"], ["default"]):
+                return
+            if values == [reading.context.login]:
+                return
+        case Effect.UNKNOWN:
+            # the server knows no such setting either
+            return
+        case Effect.REFUSED:
+            pass
+    shown = name if values is None else f"{name} to this value"
+    raise of_kind(f"setting {shown}", verdict.because)
+
+
+def encoding_is_readable(name: str) -> bool:
+    """Whether text in a client encoding can be checked."""
+    return name.lower().replace("_", "").replace("-", "") in {
+        e.replace("_", "").replace("-", "") for e in READABLE_ENCODINGS
+    }
+
+
+def transaction_options(reading: Reading, options: Iterable[Node]) -> None:
+    """The modes of BEGIN and SET TRANSACTION say nothing of data."""
+
+
+def _text(argument: Node) -> str:
+    while "TypeCast" in argument:
+        argument = argument["TypeCast"]["arg"]
+    const = argument.get("A_Const", {})
+    for key in ("sval", "ival", "fval", "boolval"):
+        if key in const:
+            inner = const[key]
+            value = inner.get(key, "" if key == "sval" else 0)
+            return str(value)
+    return ""
+
+
+def path_of(value: str) -> tuple[str, ...]:
+    """search_path as a list, from its text."""
+    return tuple(split_identifiers(value, ","))

@@ -1,0 +1,225 @@
+"""The kinds of statement that an ordinary requester may send, each with what it does to the session.
+
+Knows every kind on the list; what is not on it is refused. Ask of each new kind: what can a requester learn from it,
+also by its failing?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from redactor.engine import copying, definitions, explaining, settings
+from redactor.engine.reading import Reading
+from redactor.engine.refusal import imitation, of_gap, of_kind
+from redactor.model import (
+    Allow,
+    Begin,
+    Deallocate,
+    Decision,
+    DropTemps,
+    Finish,
+    Prepare,
+    Redact,
+    Refuse,
+    Release,
+    ResetAll,
+    RollbackTo,
+    Savepoint,
+)
+from redactor.sql.grammar import Node, Statement
+from redactor.sql.survey import survey
+
+Handler = Callable[[Reading, Node, Statement], None]
+
+
+def judge(reading: Reading, statement: Statement, again: Callable[[str], Decision]) -> None:
+    """Judges one statement. `again` decides a text in the same context: what a prepared statement now means."""
+    kind = statement.kind
+    node = statement.node.get(kind, {})
+    match kind:
+        case "SelectStmt":
+            if "intoClause" in node:
+                definitions.select_into(reading, statement.node)
+            else:
+                reading.query(statement.node)
+        case "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt":
+            reading.query(statement.node)
+        case "PrepareStmt":
+            _prepare(reading, node, statement)
+        case "ExecuteStmt":
+            execute(reading, node, again)
+        case _:
+            handler = _HANDLERS.get(kind)
+            if handler is None:
+                _refuse(reading, kind)
+            else:
+                handler(reading, node, statement)
+
+
+_PLAIN_NAMES = {
+    "CreateFunctionStmt": "CREATE FUNCTION",
+    "DoStmt": "DO",
+    "AlterTableStmt": "ALTER TABLE",
+    "GrantStmt": "GRANT",
+    "AlterRoleSetStmt": "ALTER ROLE SET",
+    "AlterSystemStmt": "ALTER SYSTEM",
+    "CreateExtensionStmt": "CREATE EXTENSION",
+    "RenameStmt": "ALTER ... RENAME",
+    "CreateRoleStmt": "CREATE ROLE",
+    "CreateTrigStmt": "CREATE TRIGGER",
+}
+
+
+def _refuse(reading: Reading, kind: str) -> None:
+    name = _PLAIN_NAMES.get(kind, kind.removesuffix("Stmt"))
+    if kind in ("DoStmt", "CreateFunctionStmt"):
+        raise of_kind(name, "what its code will read cannot be told from here", "Ask an approved owner to run it.")
+    raise of_kind(name, "it is not among the statements that ordinary requesters may send")
+
+
+# ------------------------------------------------------------------ prepared statements
+
+
+def _prepare(reading: Reading, node: Node, statement: Statement) -> None:
+    text = reading.text
+    i = text.at(statement.start)
+    while text.word(i) != "as":
+        i = text.closing(i) + 1 if text.word(i) == "(" else i + 1
+    start = text.tokens[i + 1].start
+    for t in node.get("argtypes", ()):
+        reading.mentions(survey({"TypeName": t["TypeName"]}), {})
+    reading.query(node["query"], alone=False)
+    original = text.source[start : statement.end].decode()
+    sent = text.render(start, statement.end).decode()
+    reading.transitions.append(Prepare(node["name"], original, sent))
+
+
+def execute(reading: Reading, node: Node, again: Callable[[str], Decision]) -> None:
+    """EXECUTE: its arguments, and what the prepared text means now."""
+    found = survey({"params": node.get("params", [])})
+    if found.unknown:
+        raise of_gap(", ".join(sorted(found.unknown)))
+    reading.mentions(found, {})
+    name = node["name"]
+    prepared = reading.context.prepared.get(name)
+    if prepared is None:
+        raise imitation("26000", f'prepared statement "{name}" does not exist')
+    decision = again(prepared.text)
+    match decision:
+        case Allow():
+            same = prepared.sent == prepared.text
+        case Redact(text):
+            same = prepared.sent == text
+        case Refuse():
+            from redactor.engine.refusal import Refused
+
+            raise Refused(decision.problem, decision.rules)
+    reading.adopt(decision)
+    if not same:
+        raise of_kind(
+            f'prepared statement "{name}"',
+            "search_path, the policy or the tables have changed since it was prepared",
+            "DEALLOCATE it and prepare it again.",
+        )
+
+
+def _deallocate(reading: Reading, node: Node, statement: Statement) -> None:
+    del statement
+    reading.transitions.append(Deallocate(node.get("name")))
+
+
+# ------------------------------------------------------------------ cursors, transactions, the session
+
+
+def _declare(reading: Reading, node: Node, statement: Statement) -> None:
+    del statement
+    reading.query(node["query"], alone=False)
+
+
+def _nothing(reading: Reading, node: Node, statement: Statement) -> None:
+    """Says nothing of any data, whatever it names."""
+
+
+def _transaction(reading: Reading, node: Node, statement: Statement) -> None:
+    del statement
+    chain = bool(node.get("chain"))
+    match node.get("kind"):
+        case "TRANS_STMT_BEGIN" | "TRANS_STMT_START":
+            settings.transaction_options(reading, node.get("options", ()))
+            reading.transitions.append(Begin())
+        case "TRANS_STMT_COMMIT":
+            reading.transitions.append(Finish(True, chain))
+        case "TRANS_STMT_ROLLBACK":
+            reading.transitions.append(Finish(False, chain))
+        case "TRANS_STMT_SAVEPOINT":
+            reading.transitions.append(Savepoint(node["savepoint_name"]))
+        case "TRANS_STMT_RELEASE":
+            reading.transitions.append(Release(node["savepoint_name"]))
+        case "TRANS_STMT_ROLLBACK_TO":
+            reading.transitions.append(RollbackTo(node["savepoint_name"]))
+        case _:
+            raise of_kind("PREPARE TRANSACTION", "another session could end what this one began")
+
+
+def _discard(reading: Reading, node: Node, statement: Statement) -> None:
+    del statement
+    match node.get("target"):
+        case "DISCARD_ALL":
+            reading.transitions += [ResetAll(), Deallocate(None), DropTemps()]
+        case "DISCARD_TEMP":
+            reading.transitions.append(DropTemps())
+        case _:
+            pass
+
+
+def _call(reading: Reading, node: Node, statement: Statement) -> None:
+    del statement
+    found = survey({"FuncCall": node["funccall"]})
+    if found.unknown:
+        raise of_gap(", ".join(sorted(found.unknown)))
+    reading.mentions(found, {})
+    for ref in found.relations:
+        reading.read(ref)
+
+
+def _lock(reading: Reading, node: Node, statement: Statement) -> None:
+    del statement
+    for ref in survey({"relations": node.get("relations", [])}).relations:
+        reading.resolve(ref)
+
+
+_HANDLERS: dict[str, Handler] = {
+    "DeallocateStmt": _deallocate,
+    "DeclareCursorStmt": _declare,
+    "FetchStmt": _nothing,
+    "ClosePortalStmt": _nothing,
+    "ListenStmt": _nothing,
+    "UnlistenStmt": _nothing,
+    "NotifyStmt": _nothing,
+    "ConstraintsSetStmt": _nothing,
+    "TransactionStmt": _transaction,
+    "DiscardStmt": _discard,
+    "CallStmt": _call,
+    "LockStmt": _lock,
+    "VariableSetStmt": settings.change,
+    "VariableShowStmt": _nothing,
+    "ExplainStmt": explaining.explain,
+    "CopyStmt": copying.copy,
+    "CreateStmt": definitions.create_table,
+    "CreateTableAsStmt": definitions.create_table_as,
+    "ViewStmt": definitions.create_view,
+    "CreateSeqStmt": definitions.create_sequence,
+    "AlterSeqStmt": definitions.alter_sequence,
+    "CreateEnumStmt": definitions.create_type,
+    "AlterEnumStmt": definitions.alter_type,
+    "CompositeTypeStmt": definitions.create_composite,
+    "CreateDomainStmt": definitions.create_domain,
+    "IndexStmt": definitions.create_index,
+    "AlterTableStmt": definitions.alter_table,
+    "RenameStmt": definitions.rename,
+    "DropStmt": definitions.drop,
+    "TruncateStmt": definitions.truncate,
+    "VacuumStmt": definitions.vacuum,
+    "RefreshMatViewStmt": definitions.refresh,
+    "CommentStmt": definitions.comment,
+}

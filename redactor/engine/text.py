@@ -1,0 +1,103 @@
+"""A statement's bytes, its tokens, and edits to them. What is not edited reaches the server as it was written.
+
+Knows offsets in UTF-8; must not know what an edit means.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from redactor.sql import grammar
+from redactor.sql.grammar import Token
+
+_COMMENTS = frozenset({275, 276})
+"""libpg_query's token numbers of SQL_COMMENT and C_COMMENT."""
+
+
+class Text:
+    """One text being read and rewritten."""
+
+    def __init__(self, source: bytes) -> None:
+        self.source = source
+        self._tokens: tuple[Token, ...] | None = None
+        self._starts: list[int] = []
+        self._edits: list[tuple[int, int, int, str]] = []
+
+    # -------------------------------------------------------------- tokens
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """The tokens without comments."""
+        if self._tokens is None:
+            self._tokens = tuple(t for t in grammar.scan(self.source) if t.kind not in _COMMENTS)
+            self._starts = [t.start for t in self._tokens]
+        return self._tokens
+
+    def at(self, offset: int) -> int:
+        """The index of the first token at or behind an offset."""
+        tokens = self.tokens
+        return bisect_left(self._starts, offset, 0, len(tokens))
+
+    def word(self, index: int) -> str:
+        """A token's text in lower case; empty beyond the ends."""
+        if not 0 <= index < len(self.tokens):
+            return ""
+        t = self.tokens[index]
+        return self.source[t.start : t.end].decode("utf-8", "replace").lower()
+
+    def closing(self, index: int) -> int:
+        """The index of the parenthesis that closes the one at an index."""
+        depth = 0
+        for i in range(index, len(self.tokens)):
+            w = self.word(i)
+            depth += (w == "(") - (w == ")")
+            if depth == 0:
+                return i
+        return len(self.tokens) - 1
+
+    def name_end(self, index: int) -> int:
+        """The index behind a dotted name that begins at an index, with its stars and UESCAPE clauses."""
+        i = index
+        while True:
+            i += 1
+            if self.word(i) == "uescape":
+                i += 2
+            if self.word(i) != ".":
+                return i
+            i += 1
+
+    def position(self, offset: int) -> int:
+        """An offset as a position for people: characters from 1."""
+        return len(self.source[:offset].decode("utf-8", "replace")) + 1
+
+    # -------------------------------------------------------------- edits
+
+    def put(self, start: int, end: int, text: str) -> None:
+        """Replaces a span. Insertions (start = end) at one place stand in the order in which they were made."""
+        edit = (start, end, len(self._edits), text)
+        if not any(e[0] == start and e[1] == end and end > start for e in self._edits):
+            self._edits.append(edit)
+
+    def mark(self) -> int:
+        """How many edits there are, for `since`."""
+        return len(self._edits)
+
+    @property
+    def edited(self) -> bool:
+        """Whether anything was changed."""
+        return bool(self._edits)
+
+    def render(self, start: int = 0, end: int | None = None) -> bytes:
+        """The text between two offsets with its edits."""
+        end = len(self.source) if end is None else end
+        out: list[bytes] = []
+        at = start
+        for a, b, _, text in sorted(self._edits, key=lambda e: (e[0], e[1], e[2])):
+            if a < start or b > end:
+                continue
+            if a < at:
+                raise ValueError("edits overlap")
+            out += (self.source[at:a], text.encode())
+            at = b
+        out.append(self.source[at:end])
+        return b"".join(out)

@@ -1,0 +1,139 @@
+"""All that decisions for one kind of requester look at: catalog, derivation, clearance, reviewed lists.
+
+Knows how to ask them together; must not know statements. One `World` serves all requesters with the same roles; it
+only ever adds to what it remembers, so it may be shared.
+"""
+
+from __future__ import annotations
+
+from redactor.catalog import Catalog, Function, Relation, Type
+from redactor.derivation import Derivation
+from redactor.model import ColumnName
+from redactor.protection import Clearance, Cover, Shield
+from redactor.protection import Closed as ClosedRows
+from redactor.sql.builtins import Builtins, Closed, Hidden, How, Open, Partial
+from redactor.sql.quote import identifier, literal
+
+_SYSTEM = ("pg_catalog", "information_schema")
+
+
+class World:
+    """One kind of requester's view of one snapshot."""
+
+    def __init__(self, catalog: Catalog, derivation: Derivation, clearance: Clearance, builtins: Builtins) -> None:
+        self.catalog = catalog
+        self.derivation = derivation
+        self.clearance = clearance
+        self.builtins = builtins
+        self._system: dict[int, Shield] = {}
+        self._figures: tuple[int, ...] | None = None
+        self._sequences: tuple[int, ...] | None = None
+        self._types: dict[int, tuple[ColumnName, ...]] = {}
+
+    def shield(self, relation: Relation) -> Shield:
+        """What a relation hides, system relations and those of extensions included."""
+        if relation.schema in _SYSTEM:
+            known = self._system.get(relation.oid)
+            if known is None:
+                verdict = self.builtins.relation(relation.schema, relation.name)
+                self._system[relation.oid] = known = self._judged(relation, verdict)
+            return known
+        if relation.extension is not None:
+            verdict_here = self.builtins.relation_of_extension(relation.extension, relation.name)
+            if verdict_here is not None:
+                return self._judged(relation, verdict_here)
+        return self.clearance.shield(relation)
+
+    def _judged(self, relation: Relation, verdict: Open | Closed | Partial) -> Shield:
+        match verdict:
+            case Open():
+                return Shield(relation)
+            case Closed(because):
+                return Shield(relation, ClosedRows(because, ()))
+            case Partial(hidden):
+                covers: dict[str, Cover] = {}
+                wheres: list[str] = []
+                for h in hidden:
+                    self._hide(relation, h, covers, wheres)
+                return Shield(relation, None, covers, where=" AND ".join(wheres))
+
+    def _hide(self, relation: Relation, hidden: Hidden, covers: dict[str, Cover], wheres: list[str]) -> None:
+        concerned = self._concerned(relation, hidden)
+        if concerned is None:
+            return
+        if not hidden.columns:
+            wheres.append(f"({concerned}) IS NOT TRUE")
+        for c in relation.columns:
+            if c.name in hidden.columns:
+                name = ColumnName(relation.schema, relation.name, c.name)
+                before = covers.get(c.name)
+                shown = before.expression if before is not None and before.expression else identifier(c.name)
+                text = f"CASE WHEN {concerned} THEN NULL::{c.type} ELSE {shown} END"
+                covers[c.name] = Cover(name, c.type, text, False, (), (name,), True)
+
+    def _concerned(self, relation: Relation, hidden: Hidden) -> str | None:
+        """The condition on a system relation's row that it concerns something protected; None: none can."""
+        keys = [identifier(k) for k in hidden.keys if relation.column(k) is not None]
+        match hidden.how:
+            case How.ALWAYS:
+                return "true"
+            case How.SESSION:
+                return f"{keys[0]} IS DISTINCT FROM pg_catalog.pg_backend_pid()"
+            case How.RELATION:
+                oids = self.figures
+                toast = str(relation.qualified) == "pg_catalog.pg_class"
+                parts = [f"{keys[0]}::oid = ANY ('{{{','.join(map(str, oids))}}}'::oid[])"] if oids else []
+                if toast and oids:
+                    parts.append("relname LIKE 'pg\\_toast\\_%'")
+                return " OR ".join(parts) if parts else None
+            case How.NAME:
+                names = [r.qualified for r in self._protected()]
+                if not names:
+                    return None
+                pairs = ", ".join(f"({literal(n.schema)}, {literal(n.name)})" for n in sorted(names))
+                return f"({keys[0]}::text, {keys[1]}::text) IN ({pairs})"
+
+    def _protected(self) -> list[Relation]:
+        """User relations that hide anything, sequences included."""
+        return [
+            r
+            for r in self.catalog.relations.values()
+            if r.schema not in (*_SYSTEM, "pg_toast") and r.kind != "c" and not self.clearance.shield(r).open
+        ]
+
+    @property
+    def figures(self) -> tuple[int, ...]:
+        """Oids of what has sizes and counts that tell: protected relations, their indexes, TOAST tables, sequences."""
+        if self._figures is None:
+            oids: set[int] = set()
+            for r in self._protected():
+                oids.add(r.oid)
+                oids.update(i.oid for i in r.indexes)
+                for toast in self.catalog.relations.values():
+                    if toast.schema == "pg_toast" and toast.name == f"pg_toast_{r.oid}":
+                        oids.add(toast.oid)
+                        oids.update(i.oid for i in toast.indexes)
+            self._figures = tuple(sorted(oids))
+        return self._figures
+
+    @property
+    def sequences(self) -> tuple[int, ...]:
+        """Oids of sequences that count what is protected."""
+        if self._sequences is None:
+            self._sequences = tuple(
+                sorted(
+                    r.oid for r in self._protected() if r.kind == "S" and self.clearance.shield(r).closed is not None
+                )
+            )
+        return self._sequences
+
+    def function(self, f: Function) -> tuple[ColumnName, ...]:
+        """What a function reads that is hidden; empty: it may be called."""
+        return self.clearance.function(f)
+
+    def type(self, t: Type) -> tuple[ColumnName, ...]:
+        """What making a value of a type reads that is hidden."""
+        known = self._types.get(t.oid)
+        if known is None:
+            self._types[t.oid] = known = self.clearance.hidden(self.derivation.type(t))
+        return known
