@@ -13,6 +13,7 @@ from redactor.cli import schemas
 from redactor.cli.files import known_tags
 from redactor.cli.policy import tests_of as beside
 from redactor.policy import Mask, RefuseRead
+from redactor.yamlfile import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICIES = sorted(p for p in (ROOT / "policies").glob("*.yaml") if p.name != "tags.yaml" and ".test." not in p.name)
@@ -42,6 +43,18 @@ def test_known_tags_have_a_rule_each_but_for_the_bare_classes() -> None:
     assert len(tags) > 50
     # too wide to say who needs them: whoever uses them bare hides the column from everybody
     assert {t for t in tags if not p.rules_for(t)} == {"proxy", "trace"}
+
+
+def test_tags_that_a_scan_proposes_are_known_and_have_a_rule() -> None:
+    p = policy.parse(SACRAMENTO.read_text(), "sacramento.yaml")
+    proposed: set[str] = set()
+    for path in (ROOT / "redactor" / "tagging" / "pack").glob("*.yaml"):
+        value = parse(path.read_text(), path.name).value
+        assert isinstance(value, dict)
+        proposed |= set(value.get("tags") or {})
+    assert len(proposed) > 20
+    assert proposed - set(known_tags(SACRAMENTO)) == set()
+    assert {t for t in proposed if not p.rules_for(t)} == set()
 
 
 def test_no_role_of_the_shipped_policy_that_works_without_values_sees_any() -> None:
