@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 from collections import Counter
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -244,3 +247,27 @@ def test_settings_with_some_harmless_values(builtins: Builtins) -> None:
     assert not messages.allows("debug1")
     assert not messages.allows("log")
     assert "standard_conforming_strings" in dict(builtins.settings_with_default())
+
+
+def test_what_is_reached_without_a_name_is_harmless(builtins: Builtins, postgres: Server) -> None:
+    """Operators, casts, input and output of PostgreSQL's own run functions that no statement names."""
+    with psycopg.connect(postgres.dsn()) as connection:
+        version = connection.info.server_version
+        rows = connection.execute(
+            "SELECT DISTINCT p.proname FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace AND ("
+            " p.oid IN (SELECT oprcode FROM pg_operator WHERE oid < 16384)"
+            " OR p.oid IN (SELECT castfunc FROM pg_cast WHERE oid < 16384)"
+            " OR p.oid IN (SELECT unnest(ARRAY[typinput, typoutput, typreceive, typsend, typmodin, typmodout])"
+            "   FROM pg_type WHERE oid < 16384)"
+            " OR p.oid IN (SELECT amproc FROM pg_amproc WHERE oid < 16384)"
+            " OR p.oid IN (SELECT unnest(ARRAY[aggtransfn, aggfinalfn, aggcombinefn, aggmtransfn, aggmfinalfn])"
+            "   FROM pg_aggregate WHERE aggfnoid < 16384))"
+        ).fetchall()
+    assert len(rows) > 1000
+    assert [n for (n,) in rows if not builtins.judge(n, version).harmless] == []
+
+
+def test_the_page_says_what_the_lists_say() -> None:
+    tool = Path(__file__).parent.parent.parent / "tools" / "document_builtins.py"
+    done = subprocess.run([sys.executable, tool, "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
