@@ -365,9 +365,14 @@ class Derivation:
         for check in t.checks:
             taint |= self._expression_over(check, None, {})
         for c in self.catalog.casts:
-            if c.source == t.oid or c.target == t.oid:
+            # a value has to be made of its source type before it can be cast
+            if c.source == t.oid or (c.target == t.oid and self._is_system_type(c.source)):
                 taint |= self.cast(c)
         return taint
+
+    def _is_system_type(self, oid: int) -> bool:
+        t = self.catalog.types.get(oid)
+        return t is None or t.schema == "pg_catalog"
 
     def trigger(self, relation: Relation, trigger: Trigger) -> TriggerReads:
         """What a trigger tells of: what it reads, which columns of its row, and where it puts them."""

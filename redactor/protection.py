@@ -108,11 +108,12 @@ class Clearance:
         if _is_system(column.schema):
             return None
         tags = self._relation_tags(relation, column.of)
-        if column.name != ROWS and (relation is None or not self._derives(relation)):
-            tags |= self._review.column_tags(column.of, column.name)
-        elif column.name != ROWS:
+        if column.name != ROWS:
             reviewed = self._review.relations.get(column.of)
-            tags |= reviewed.columns.get(column.name, frozenset()) if reviewed else frozenset()
+            if relation is None or not (self._derives(relation) or relation.partition or relation.extension):
+                tags |= self._review.column_tags(column.of, column.name)
+            elif reviewed is not None:
+                tags |= reviewed.columns.get(column.name, frozenset())
         return self._policy.ruling(tags, self.roles) if tags else None
 
     def _relation_tags(self, relation: Relation | None, name: RelationName) -> frozenset[str]:

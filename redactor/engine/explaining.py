@@ -61,9 +61,8 @@ def _tells(reading: Reading, relation: object) -> bool:
 def _hide_figures(reading: Reading, node: Node, statement: Statement, options: dict[str, bool]) -> None:
     """Adds COSTS OFF, and BUFFERS OFF where the server's version would show them unasked."""
     wanted = [] if options.get("costs") is False else ["COSTS OFF"]
-    if options.get("analyze"):
-        if "buffers" not in options and reading.world.catalog.version >= 180000:
-            wanted.append("BUFFERS OFF")
+    if options.get("analyze") and "buffers" not in options and reading.world.catalog.version >= 180000:
+        wanted.append("BUFFERS OFF")
     if not wanted:
         return
     text = reading.text
@@ -91,4 +90,4 @@ def _on(option: Node) -> bool:
         return str(arg["String"].get("sval", "")).lower() not in ("off", "false", "0", "none")
     if "Boolean" in arg:
         return bool(arg["Boolean"].get("boolval"))
-    return arg.get("Integer", {}).get("ival", 0) != 0
+    return bool(arg.get("Integer", {}).get("ival", 0))

@@ -99,7 +99,7 @@ def _options(text: str) -> dict[str, str] | None:
         if w == "-c" and i + 1 < len(words):
             setting = words[i + 1]
             i += 2
-        elif w.startswith("-c") or w.startswith("--"):
+        elif w.startswith(("-c", "--")):
             setting = w[2:]
             i += 1
         else:
