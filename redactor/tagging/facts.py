@@ -43,7 +43,8 @@ class Profile:
 class ColumnFacts:
     """A column. `labels`: an enum's or a CHECK list's. `refers`: (table, column) of a foreign key's other end.
 
-    `declared`: tags that the schema itself declares (`redactor:status` in a comment, a SQLAlchemy model's info).
+    `profile`: of sampled values. `declared`: tags that the schema itself declares (`redactor:status` in a comment, a
+    SQLAlchemy model's info).
     """
 
     name: str

@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from redactor.tagging.facts import ColumnFacts, TableFacts
+from redactor.tagging.facts import ColumnFacts, Profile, TableFacts
 from redactor.tagging.names import pattern, spelled
 from redactor.tagging.pack import LABELS, Label, NameSpec, Pack
 from redactor.tagging.tables import Reading, Said, read
+from redactor.tagging.values import profile
 
 _NEAR = 0.08
 """Scores this close count as equal: then the label that is first in the order of precedence wins."""
@@ -23,6 +24,15 @@ _COMMENT = 0.9
 """What a comment's words count, against the same words in a name."""
 
 _COMMENT_WORDS = 14
+
+_HINT = 0.2
+"""What a name must say at least before a weak detector's values count."""
+
+_RARE = 0.05
+"""The share of missing values from which on the absence is mentioned."""
+
+_REFERRED = 0.95
+"""What the name of the table that a foreign key leads to counts, against the same words in the column's name."""
 
 _SENTENCE = 9
 """A name of more words than this is a question of a survey, and mentions things that the column does not hold."""
@@ -115,6 +125,7 @@ def _rank(label: Label, other: str, pack: Pack, higher: bool) -> bool:
 def _cases(fact: ColumnFacts, said: Said, reading: Reading, pack: Pack) -> dict[str, _Case]:
     cases: dict[str, _Case] = {}
     comment = _comment_words(fact, pack)
+    led = _referred_words(fact, pack)
     for tag, spec in pack.tags.items():
         case = _Case()
         best: tuple[float, str] = (0.0, "")
@@ -138,18 +149,54 @@ def _cases(fact: ColumnFacts, said: Said, reading: Reading, pack: Pack) -> dict[
                         told = (score, f"comment says {spelled(name.words, comment)!r}")
             if told[0]:
                 case.add(*told)
+        if led:
+            score = _REFERRED * max(
+                (_name_score(n, led, frozenset(led), said, reading, spec.label, tag, pack) for n in spec.names),
+                default=0.0,
+            )
+            if score > best[0]:
+                case.add(score, f"refers to {fact.refers[0] if fact.refers else ''}")
         if case.score:
-            factor, whys = _taken_away(tag, spec.label, said.words, said, reading, pack)
-            case.score *= factor
-            case.evidence.extend(whys)
             cases[tag] = case
+    if fact.labels:
+        _add_values(cases, profile(fact.labels, pack), "list of labels", said, pack)
+    if fact.profile is not None:
+        _add_values(cases, fact.profile, "values", said, pack)
+    for tag, case in cases.items():
+        factor, whys = _taken_away(tag, pack.tags[tag].label, said.words, said, reading, pack)
+        case.score *= factor
+        case.evidence.extend(whys)
     return cases
+
+
+def _add_values(cases: dict[str, _Case], rates: Profile, of: str, said: Said, pack: Pack) -> None:
+    """What the detectors found speaks for their tags, weighed by whom the column is about. No value is repeated."""
+    for seen in rates.seen:
+        spec = pack.values[seen.detector]
+        known = cases.get(spec.tag)
+        if not spec.alone and (known is None or known.score < _HINT):
+            continue
+        label = pack.tags[spec.tag].label
+        weights = pack.weights.get(spec.tag) or pack.weights.get(label, {})
+        case = cases.setdefault(spec.tag, _Case())
+        case.add(spec.score * weights.get(said.who, 1.0), f"{of}: {seen.share:.0%} are {spec.means}")
+        present = rates.present / rates.sampled
+        if label == "documentary" and of == "values" and _RARE < 1 - present:
+            case.evidence.append(f"values: there in {present:.0%} of the rows, and that one is missing says something too")
 
 
 def _comment_words(fact: ColumnFacts, pack: Pack) -> tuple[str, ...]:
     if not fact.comment:
         return ()
     return tuple(w for w in pack.vocabulary.words(fact.comment) if w not in pack.vocabulary.idle)[:_COMMENT_WORDS]
+
+
+def _referred_words(fact: ColumnFacts, pack: Pack) -> tuple[str, ...]:
+    """The words of the list of codes that the column refers to: `countries`, `language`."""
+    if fact.refers is None:
+        return ()
+    words = pack.vocabulary.words(fact.refers[0].rsplit(".", 1)[-1])
+    return words if words and words[-1] in pack.contexts["lookup"].heads else ()
 
 
 def _name_score(

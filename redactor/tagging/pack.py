@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from redactor.errors import ConfigurationError, Fault
 from redactor.tagging.names import words_in
@@ -86,12 +87,12 @@ class NegativeSpec(_Model):
 
 
 class ContextSpec(_Model):
-    """A kind of table. `heads`: last words of its name; `words`: words anywhere; `columns`: patterns of columns.
+    """A kind of table. `heads`: last words of its name; `words`: anywhere in it; `columns`: patterns of columns.
 
     `need`: how many of the patterns must be there to say so by columns alone; with a name that agrees, none need.
     `share`: the part of the columns that the patterns must cover (half of it where the name says so). `also`: patterns
-    of which one must be among them; `never`: of which none may be. `not_with`: contexts that rule it out; `person:columns` does so only where
-    the columns, not just the name, speak for it.
+    of which one must be among them; `never`: patterns of which none may be there. `not_with`: contexts that rule it
+    out; `person:columns` does so only where the columns, not just the name, speak for it.
     """
 
     heads: tuple[str, ...] = ()
@@ -108,8 +109,14 @@ class ContextSpec(_Model):
 
 
 class ValueSpec(_Model):
-    """What values look like. `pattern`: a regular expression for a whole value; `check`: a rule by name;
-    `words`: a dictionary. `least`: the share of sampled values that must fit; `kinds`: how many distinct ones.
+    """What values look like: all of the conditions given must hold for a value to fit.
+
+    `pattern`: a regular expression for a whole value; `check`: a rule by name (`checks.CHECKS`); `words`: a dictionary
+    that has it, lower case and without accents. `upper`: only values that are written in capitals (or digits).
+    Of the sampled values that are not blank, the share `least` must fit, and `kinds` different ones. `signs`: at least
+    `sign_kinds` different values must be in this dictionary too. `unless`: dictionaries that, where as many values are
+    in one of them, explain the values better. `inside`: look for the pattern anywhere in longer text.
+    `alone`: enough without a name that agrees.
     """
 
     tag: str
@@ -117,11 +124,16 @@ class ValueSpec(_Model):
     pattern: str | None = None
     check: str | None = None
     words: str | None = None
-    least: float = 0.8
-    kinds: int = 1
+    upper: bool = False
+    inside: bool = False
+    least: float = Field(default=0.8, gt=0, le=1)
+    kinds: int = Field(default=1, ge=1)
+    signs: str | None = None
+    sign_kinds: int = 1
+    unless: tuple[str, ...] = ()
     score: float = Field(default=0.9, gt=0, le=1)
     alone: bool = True
-    not_in: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -166,8 +178,8 @@ def _read(file: Path, faults: list[Fault]) -> dict[str, Any]:
         read = YAML(typ="safe", pure=True).load(file.read_text("utf-8"))
     except (YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
-        at = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        faults.append(Fault(str(file), *at, getattr(error, "problem", None) or "not YAML"))
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        faults.append(Fault(str(file), line, column, getattr(error, "problem", None) or "not YAML"))
         return {}
     if not isinstance(read, dict):
         faults.append(Fault(str(file), 0, 0, "must be a mapping"))
@@ -239,9 +251,10 @@ def _build(raw: dict[str, Any], where: str) -> Pack:
         )
     faults.extend(Fault(where, 0, 0, f"values.{k}: no tag {v.tag!r}") for k, v in values.items() if v.tag not in tags)
     faults.extend(
-        Fault(where, 0, 0, f"values.{k}: no dictionary {v.words!r}")
+        Fault(where, 0, 0, f"values.{k}: no dictionary {name!r}")
         for k, v in values.items()
-        if v.words is not None and v.words not in dictionaries
+        for name in (v.words, v.signs, *v.unless)
+        if name is not None and name not in dictionaries
     )
     vocabulary = _vocabulary(raw.get("words", {}), tags.values(), negatives, contexts.values())
     plain = _Plain(vocabulary, where, faults)

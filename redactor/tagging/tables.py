@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 
 from redactor.tagging.facts import TableFacts, family
 from redactor.tagging.names import pattern
@@ -52,7 +53,7 @@ def read(table: TableFacts, pack: Pack) -> Reading:
 def _own_words(name: tuple[str, ...], columns: list[tuple[str, ...]], pack: Pack) -> frozenset[str]:
     """Words that a column repeats from its table: the name's, and a first word that most columns share."""
     own = {w for w in name if w not in pack.vocabulary.idle}
-    own.update(f"{w[0]}{v[0]}" for w, v in zip(name, name[1:], strict=False))  # initials: `ep_` in emp_passport
+    own.update(f"{w[0]}{v[0]}" for w, v in pairwise(name))  # initials: `ep_` in emp_passport
     first = Counter(words[0] for words in columns if len(words) > 1)
     if first:
         word, times = first.most_common(1)[0]

@@ -1,0 +1,81 @@
+"""Detectors of values: found under meaningless names, and little else taken for them."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from redactor.tagging.checks import curp, itin, mrz, mrz_digit, receipt, ssn, vin
+from redactor.tagging.facts import ColumnFacts, TableFacts
+from redactor.tagging.judge import Finding, judge
+from redactor.tagging.pack import load
+from redactor.tagging.values import profile
+from tests.tagging.makers import HARMLESS, PROTECTED, Maker
+
+PACK = load()
+COLUMNS = 20
+
+
+def finding(maker: Maker, seed: int, rows: int = 60, missing: float = 0.1) -> Finding:
+    r = random.Random(seed)
+    values = [None if r.random() < missing else maker(r) for _ in range(rows)]
+    fact = ColumnFacts("c17", "text", profile=profile(values, PACK, "long"))
+    return judge(TableFacts("t3", (ColumnFacts("c1", "bigint"), fact, ColumnFacts("c18", "text"))), PACK)[1]
+
+
+@pytest.mark.parametrize("kind", PROTECTED)
+def test_what_reveals_is_found_under_a_meaningless_name(kind: str) -> None:
+    label, maker = PROTECTED[kind]
+    found = [finding(maker, seed).label for seed in range(COLUMNS)]
+    assert found == [label] * COLUMNS
+
+
+@pytest.mark.parametrize("kind", HARMLESS)
+def test_what_is_harmless_is_left_alone(kind: str) -> None:
+    found = [finding(HARMLESS[kind], seed) for seed in range(COLUMNS)]
+    assert [f.label for f in found if f.label != "none"] == [], found[0].evidence
+
+
+def test_evidence_never_repeats_a_value() -> None:
+    for label, maker in PROTECTED.values():
+        r = random.Random(3)
+        values = [maker(r) for _ in range(40)]
+        fact = ColumnFacts("c", "text", profile=profile(values, PACK))
+        told = " ".join(judge(TableFacts("t", (fact,)), PACK)[0].evidence)
+        assert label in ("direct", "origin", "programme") or not any(v in told for v in values)
+
+
+def test_absence_is_told() -> None:
+    r = random.Random(1)
+    values = [PROTECTED["SSN"][1](r) if at % 3 else None for at in range(60)]
+    fact = ColumnFacts("c", "text", profile=profile(values, PACK))
+    assert any("missing says something" in e for e in judge(TableFacts("t", (fact,)), PACK)[0].evidence)
+
+
+def test_a_profile_holds_no_value() -> None:
+    shown = repr(profile(["A012345678", "A987654321"], PACK))
+    assert "012345678" not in shown
+    assert "987654321" not in shown
+
+
+def test_blanks_and_words_for_nothing_are_absent() -> None:
+    p = profile([None, "", " ", "N/A", "unknown", "x"], PACK)
+    assert (p.sampled, p.present, p.distinct) == (6, 1, 1)
+
+
+def test_rules() -> None:
+    assert mrz_digit("520727") == "3"  # ICAO 9303-3, the specimen's date
+    assert mrz("L898902C36UTO7408122F1204159ZE184226B<<<<<10")  # ICAO 9303-4, the specimen
+    assert not mrz("L898902C37UTO7408122F1204159ZE184226B<<<<<10")
+    assert itin("900-70-0000")
+    assert not itin("900-69-0000")
+    assert not itin("123-70-0000")
+    assert ssn("123-45-6789")
+    assert not any(ssn(v) for v in ("000-12-3456", "666-12-3456", "900-12-3456", "123-00-4567", "123-45-0000"))
+    assert receipt("EAC2190012345")
+    assert not receipt("XYZ2190012345")
+    assert vin("1M8GDM9AXKP042788")  # the usual worked example
+    assert not vin("1M8GDM9AXKP042789")
+    assert curp("HEGG560427MVZRRL04")
+    assert not curp("HEGG560427MVZRRL05")
