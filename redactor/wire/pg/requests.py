@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from redactor.errors import ProtocolViolation
-from redactor.model import Allow, Close, Effect, Problem, Redact, Refuse, ToServer
+from redactor.model import Allow, Effect, Problem, Redact, Refuse, ToServer
 from redactor.wire.pg import messages
 from redactor.wire.pg.conversation import (
     BIND,
@@ -61,7 +61,10 @@ _FLUSHED = Turn(passes=True, after=messages.FLUSH)
 
 
 class Requests:
-    """The client's messages. `feed` takes bytes as they come; `resume` goes on with what had to wait."""
+    """The client's messages. `feed` takes bytes as they come; `resume` goes on with what had to wait.
+
+    `ended`: a Terminate has been sent; the server answers what came before it, and then closes.
+    """
 
     __slots__ = ("_c", "_dropping", "_left", "_pending", "ended")
 
@@ -79,6 +82,8 @@ class Requests:
 
     def feed(self, data: bytes, now: float, out: list[Effect]) -> None:
         """Effects of client bytes, appended to `out`. Raises `ProtocolViolation`; what came before it is in `out`."""
+        if self.ended:
+            return
         if self._left:
             size = len(data)
             if size <= self._left:
@@ -188,9 +193,7 @@ class Requests:
             raise
         if at > start:
             out.append(ToServer(_slice(data, start, at)))
-        if self.ended:
-            out.append(Close("the client has said goodbye"))
-        elif at < end:
+        if at < end and not self.ended:
             self._pending.keep(memoryview(data)[at:], enough)
 
     def _check(self, kind: int, length: int) -> None:

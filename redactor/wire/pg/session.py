@@ -95,8 +95,6 @@ class Session:
         try:
             if self._requests is not None:
                 self._requests.feed(data, now, out)
-                if self._requests.ended:
-                    self._closed = True
             else:
                 self._login.client(data, now, out)
                 self._note_close(out)
@@ -167,8 +165,9 @@ class Session:
     def server_closed(self) -> list[Effect]:
         """The server's connection has ended."""
         conversation = self._login.conversation
-        if conversation is not None and conversation.fatal:
-            # the server has said why
+        goodbye = self._requests is not None and self._requests.ended
+        if goodbye or (conversation is not None and conversation.fatal):
+            # the client has asked for it, or the server has said why
             return self._end(None, "the server ended the session")
         return self._end(Problem("08006", "the connection to the database was lost"), "the server has gone")
 
@@ -195,8 +194,6 @@ class Session:
             conversation.release()
         if requests.holding:
             requests.resume(now, out)
-            if requests.ended:
-                self._closed = True
         if self._client_gone and not self._closed and not (conversation.blocked and requests.holding):
             self._closed = True
             out.append(Close("the client has gone"))
