@@ -59,7 +59,7 @@ async def connect(url: str, *, within: float = 10.0, statement_timeout: float = 
         raise UpstreamError(f"{place}: TLS failed", f"{error.__class__.__name__}: {error.reason}") from error
     except OSError as error:
         raise UpstreamError(f"{place} cannot be reached", error.strerror or error.__class__.__name__) from error
-    except (asyncpg.InterfaceError, ValueError) as error:
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, ValueError) as error:
         raise UpstreamError(f"upstream: {place}: the URL cannot be used", error.__class__.__name__) from error
     version = connection.get_server_version()
     if version.major * 10000 < OLDEST:

@@ -83,6 +83,6 @@ async def fingerprint(connection: asyncpg.Connection) -> str:
             lines = await connection.fetch(query + " ORDER BY 1")
     except asyncpg.PostgresError as error:
         raise UpstreamError("the catalog cannot be looked at", f"{error.sqlstate}: {error}") from error
-    except (asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
         raise UpstreamError("the connection to the database was lost", error.__class__.__name__) from error
     return hashlib.sha256("\n".join(f"{name} {state}" for name, state in lines).encode()).hexdigest()

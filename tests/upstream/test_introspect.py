@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -483,3 +484,28 @@ async def test_the_fingerprint_does_not_mind_work_that_changes_no_fact(postgres:
         assert await fingerprint(connection) == before
     finally:
         await connection.close()
+
+
+async def test_reading_while_others_create_and_drop(postgres: Server, reader: asyncpg.Connection, hard: str) -> None:
+    """Functions of the server see newer states than the transaction does: no reading may fail for that."""
+    other = await asyncpg.connect(postgres.dsn(hard))
+    done = asyncio.Event()
+
+    async def churn() -> None:
+        while not done.is_set():
+            await other.execute(
+                "CREATE TABLE s.brief (id serial PRIMARY KEY, t s.status CHECK (t <> 'visa'));"
+                " CREATE INDEX ON s.brief ((id + 1)) WHERE id > 3; CREATE VIEW s.brief_view AS SELECT t FROM s.brief;"
+                " CREATE FUNCTION s.brief_of() RETURNS bigint LANGUAGE sql"
+                "   BEGIN ATOMIC SELECT count(*) FROM s.brief; END"
+            )
+            await other.execute("DROP TABLE s.brief CASCADE")
+
+    churning = asyncio.create_task(churn())
+    try:
+        for _ in range(8):
+            assert of(await read_catalog(reader, "city"), "people").columns
+    finally:
+        done.set()
+        await churning
+        await other.close()
