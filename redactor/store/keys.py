@@ -65,9 +65,12 @@ def prepare(place: Path, *, origin: str | None = None, auditor: Path | None = No
         except ValueError as e:
             raise ConfigurationError([Fault("log", 0, 0, str(e), "redactor.example.gov/log")]) from None
         text = _keep(public, f"{made.public}\n".encode(), 0o644).decode()
-        signer = Signer(text.partition("+")[0], signing.private_bytes_raw())
+        try:
+            signer = Signer(text.partition("+")[0], signing.private_bytes_raw())
+        except ValueError:
+            signer = made
         if str(signer.public) != text.strip():
-            raise _broken(public, "the public key of log.key", "restore the pair from a copy")
+            raise _broken(public, "the public key of keys/log.key", "restore the pair from a copy")
         digest = _keep(directory / "digest.key", secrets.token_hex(32).encode() + b"\n", 0o600)
         return Keys(signer, _hex(directory / "digest.key", digest), *_auditor(directory, auditor))
     except OSError as e:

@@ -156,7 +156,7 @@ class Segment:
         room = self.durable - offset
         if room <= 0:
             return [], None
-        data = os.pread(self._fd, min(room, limit), offset)
+        data = os.pread(self._fd, min(room, max(limit, HEAD)), offset)
         head = int.from_bytes(data[:4], "big") if len(data) >= HEAD else 0
         if len(data) < room and head + HEAD > len(data) and head <= RECORD_LIMIT:
             data = os.pread(self._fd, min(room, head + HEAD), offset)

@@ -1,0 +1,1 @@
+"""Tests of journal, store, and the commands that read them."""
