@@ -128,8 +128,12 @@ class Reader:
         return None if row is None else _stored(row)
 
     def find(self, decision: str) -> list[Stored]:
-        """The entries of a decision: one, or more where a tripwire followed."""
-        query = _query(Selection()).where(entries.c.decision == decision).order_by(entries.c.sequence)
+        """The entries of a decision, by its id or by the part of it that its requester was told.
+
+        One by an id, or more where a tripwire followed; by the told part, every decision alike.
+        """
+        named = (entries.c.decision == decision) | entries.c.decision.startswith(f"{decision}-", autoescape=True)
+        query = _query(Selection()).where(named).order_by(entries.c.sequence)
         return [_stored(row) for row in self.database.call(lambda c: c.execute(query).all())]
 
     def size(self) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -213,7 +214,10 @@ def _sync_directory(directory: Path) -> None:
 
 
 def left_behind(directory: Path) -> list[Segment]:
-    """All segments in the directory that nobody holds, oldest first."""
+    """All segments in the directory that nobody holds, oldest first. What was never finished being made is removed."""
+    for unborn in directory.glob("*.new"):
+        if _modified(unborn) < time.time() - 60:
+            unborn.unlink(missing_ok=True)
     paths = sorted(directory.glob("*" + SUFFIX), key=lambda p: (_modified(p), p.name))
     return [s for p in paths if (s := Segment.adopt(p)) is not None]
 
