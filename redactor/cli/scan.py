@@ -1,41 +1,218 @@
 """`redactor scan`: proposes tags for columns, with the evidence in words; a person confirms.
 
-Knows where columns come from (a file of columns, a database) and where proposals go (standard output, the catalog
-file). Must not judge anything itself, nor keep or print a sampled value.
+Knows where columns come from (a live database, a data dictionary) and where proposals go (standard output, the
+catalog file). Must not judge anything itself, nor keep or print a sampled value. Invariant: what a person decided in
+the catalog file stays as it is, comments included.
 """
 
 from __future__ import annotations
 
+import asyncio
+import difflib
 import json
+import os
 import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from redactor.errors import ConfigurationError, Fault
-from redactor.tagging.facts import rows_in, tables_of
-from redactor.tagging.judge import Finding, suggest
+from redactor.model import RelationName
+from redactor.review import Addition, parse, propose
+from redactor.tagging.facts import TableFacts, rows_in
+from redactor.tagging.judge import Finding, follow_keys, judge_each, judge_rows, suggest
 from redactor.tagging.pack import Pack, load
 
 
 def scan(
+    database: Annotated[str | None, typer.Argument(help="The database's name in the configuration.")] = None,
+    config: Annotated[Path, typer.Option("-c", "--config", help="The configuration file.")] = Path("redactor.yaml"),
     columns: Annotated[
         Path | None,
-        typer.Option(
-            "--columns", help="Judge a file of columns (JSON lines) instead of a database; - is standard input."
-        ),
+        typer.Option("--columns", help="Judge a file of columns (JSON lines; - is standard input) instead."),
     ] = None,
-    pack: Annotated[
-        Path | None, typer.Option("--pack", help="A directory of local additions to the domain pack.")
+    url: Annotated[
+        str | None,
+        typer.Option("--url", help="Judge any database that SQLAlchemy can inspect (MySQL, SQLite ...) instead."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON object a line.")] = False,
+    pack: Annotated[Path | None, typer.Option("--pack", help="A directory with local additions to the pack.")] = None,
+    values: Annotated[
+        bool, typer.Option(help="Look at a sample of values; they are turned into rates at once.")
+    ] = True,
+    rows: Annotated[int, typer.Option(help="At most so many rows of each table.", min=1, max=100_000)] = 500,
+    seconds: Annotated[float, typer.Option(help="At most so long for each table.", min=0.1)] = 2.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change in the catalog file.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For programs: one JSON object a line; changes no file.")
+    ] = False,
 ) -> None:
-    """Propose tags for columns, with confidence and evidence."""
-    if columns is None:
-        raise typer.BadParameter("what to scan? --columns FILE")
+    """Propose tags for the columns of a database, with confidence and evidence; a person confirms them."""
+    if sum(x is not None for x in (database, columns, url)) != 1:
+        raise typer.BadParameter("name a database of the configuration, or give --columns FILE, or --url URL")
     knowledge = load(pack)
-    _scan_file(columns, knowledge, as_json)
+    if columns is not None:
+        _scan_file(columns, knowledge, as_json)
+        return
+    if url is not None:
+        from redactor.cli.scan_inspector import scan as inspect
+
+        found = _judged(inspect(url, knowledge, rows if values else 0), knowledge)
+    else:
+        found = _scan_database(database or "", config, knowledge, values, rows, seconds, dry_run or as_json)
+    if as_json:
+        for one in found:
+            typer.echo(json.dumps(one.to_json(), ensure_ascii=False))
+    else:
+        _show(found, Console(highlight=False))
+
+
+# ------------------------------------------------------------------ what was found
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finding under the name of its relation; `finding.column` is empty where the rows themselves reveal."""
+
+    relation: RelationName
+    finding: Finding
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs. `tag` is null where nothing is suggested."""
+        f = self.finding
+        made = f.label != "none"
+        out: dict[str, Any] = {"schema": self.relation.schema, "table": self.relation.name, "column": f.column or None}
+        out |= {"label": f.label, "tag": f.tag if made else None, "confidence": f.confidence}
+        return out | {"evidence": list(f.evidence)} | ({"note": self.note} if self.note else {})
+
+
+Table = tuple[RelationName, TableFacts, str]
+"""A relation, its facts, and why its values were not looked at."""
+
+
+def _judged(tables: Iterable[Table], pack: Pack) -> list[Found]:
+    known = list(tables)
+    each = suggest((facts for _, facts, _ in known), pack)
+    columns = [[next(each) for _ in facts.columns] for _, facts, _ in known]
+    columns = follow_keys([facts for _, facts, _ in known], [str(name) for name, _, _ in known], columns)
+    out = []
+    for (name, facts, note), findings in zip(known, columns, strict=True):
+        whole = judge_rows(facts, pack)
+        if whole is not None:
+            out.append(Found(name, whole, note))
+        out.extend(Found(name, f, note) for f in findings)
+    return out
+
+
+def _show(found: list[Found], console: Console) -> None:
+    made = [f for f in found if f.finding.label != "none"]
+    for f in made:
+        what = f"{f.relation}.{f.finding.column}" if f.finding.column else f"{f.relation} (its rows)"
+        console.print(f"{what}: [bold]{f.finding.tag}[/] {f.finding.confidence:.0%}", soft_wrap=True)
+        for e in f.finding.evidence:
+            console.print(f"    {e}", style="dim", markup=False, soft_wrap=True)
+    notes = dict.fromkeys((f.relation, f.note) for f in found if f.note)
+    for relation, note in notes:
+        console.print(f"{relation}: {note}", style="yellow", markup=False, soft_wrap=True)
+    labels = Counter(f.finding.label for f in made)
+    said = ", ".join(f"{n} {label}" for label, n in labels.most_common()) or "nothing"
+    console.print(f"{len(found)} columns looked at; proposed: {said}", markup=False)
+
+
+# ------------------------------------------------------------------ a live PostgreSQL
+
+
+def _scan_database(
+    name: str, config: Path, pack: Pack, values: bool, rows: int, seconds: float, keep: bool
+) -> list[Found]:
+    from redactor.config import load as load_config
+
+    settings = load_config(config, os.environ)
+    if name not in settings.databases:
+        raise ConfigurationError(
+            [Fault(str(config), 0, 0, f"no database {name!r}", "one of " + ", ".join(settings.databases))]
+        )
+    database = settings.databases[name]
+    found = _judged(asyncio.run(_tables(database.upstream.url, name, pack, values, rows, seconds)), pack)
+    before = database.catalog.read_text("utf-8") if database.catalog.exists() else ""
+    after = proposals(before, str(database.catalog), name, found)
+    _show_difference(before, after, database.catalog)
+    if not keep and after != before:
+        _write(database.catalog, after)
+    return found
+
+
+async def _tables(url: str, name: str, pack: Pack, values: bool, rows: int, seconds: float) -> list[Table]:
+    from redactor.cli.scan_postgres import Sampling, for_review
+    from redactor.cli.scan_postgres import scan as scan_tables
+    from redactor.upstream import connect, read_catalog
+
+    connection = await connect(url)
+    try:
+        catalog = await read_catalog(connection, name)
+        sampling = Sampling(rows, seconds) if values else None
+        out: list[Table] = []
+        bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*bar, console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("looking at tables", total=len(for_review(catalog)))
+            async for one in scan_tables(connection, catalog, pack, sampling, lambda _: progress.advance(task)):
+                out.append((one.name, one.facts, one.note))
+        return out
+    finally:
+        await connection.close()
+
+
+def proposals(text: str, file: str, database: str, found: Iterable[Found]) -> str:
+    """The catalog file with everything that is new, or was only proposed before, as proposals.
+
+    What a person decided is left alone. Raises ConfigurationError where the text is not a catalog file.
+    """
+    reviewed = parse(text, file)
+    additions = []
+    for f in found:
+        relation = reviewed.relations.get(f.relation)
+        made = f.finding.label != "none"
+        if not f.finding.column:
+            if relation is None or not relation.tags:
+                additions.append(_addition(f))
+            continue
+        if relation is not None and f.finding.column in relation.columns.keys() - relation.proposed:
+            continue
+        # what looks harmless is proposed too: until a person agrees, the column stays hidden
+        additions.append(_addition(f) if made else replace(_addition(f), tags=()))
+    return propose(text, additions, database)
+
+
+def _addition(f: Found) -> Addition:
+    made = f.finding.label != "none"
+    evidence = "; ".join(f.finding.evidence) if made else "nothing speaks for a tag"
+    sure = f.finding.confidence if made else 1 - f.finding.confidence
+    column = f.finding.column or None
+    return Addition(f.relation, column, (f.finding.tag,) if made else (), True, round(sure, 2), evidence)
+
+
+def _show_difference(before: str, after: str, file: Path) -> None:
+    console = Console(stderr=True, highlight=False)
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), str(file), str(file), lineterm="")
+    for line in lines:
+        style = "green" if line.startswith("+") else "red" if line.startswith("-") else None
+        console.print(line, style=style, markup=False, soft_wrap=True)
+
+
+def _write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_name(file.name + ".new")
+    fresh.write_text(text, "utf-8")
+    fresh.replace(file)
+
+
+# ------------------------------------------------------------------ a file of columns
 
 
 def _scan_file(file: Path, pack: Pack, as_json: bool) -> None:
@@ -43,17 +220,10 @@ def _scan_file(file: Path, pack: Pack, as_json: bool) -> None:
         text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError([Fault(str(file), 0, 0, f"cannot be read: {error}")]) from error
-    rows = rows_in(text, str(file))
-    tables = list(tables_of(rows))
-    findings: dict[tuple[str, str, str], Finding] = {}
-    each = suggest(tables, pack)
-    for table in tables:
-        for fact in table.columns:
-            findings[table.source, table.name, fact.name] = next(each)
-    for row in rows:
-        f = findings[str(row.get("source") or ""), str(row.get("table") or ""), str(row["column"])]
+    for row, f in judge_each(rows_in(text, str(file)), pack):
         if as_json:
-            out = {**row, "label": f.label, "tag": f.tag if f.label != "none" else None, "confidence": f.confidence}
-            typer.echo(json.dumps({**out, "evidence": list(f.evidence)}, ensure_ascii=False))
+            tag = f.tag if f.label != "none" else None
+            out = {**row, "label": f.label, "tag": tag, "confidence": f.confidence, "evidence": list(f.evidence)}
+            typer.echo(json.dumps(out, ensure_ascii=False))
         elif f.label != "none":
-            typer.echo(f"{f.table}.{f.column}: {f.tag} ({f.confidence:.0%}) {'; '.join(f.evidence)}")
+            typer.echo(f"{f.table}.{f.column}: {f.tag} {f.confidence:.0%}; {'; '.join(f.evidence)}")

@@ -28,9 +28,7 @@ def mrz_digit(text: str) -> str:
 def _mrz_line(line: str) -> bool:
     """The second line of a passport (TD3) or visa or ID card (TD2), or the first two of three (TD1)."""
     if len(line) in (36, 44) and re.fullmatch(r"[A-Z0-9<]{9}\d[A-Z<]{3}\d{6}\d[MFX<]\d{6}\d[A-Z0-9<]+", line):
-        return all(
-            mrz_digit(line[a:b]) == line[b] for a, b in ((0, 9), (13, 19), (21, 27))
-        )
+        return all(mrz_digit(line[a:b]) == line[b] for a, b in ((0, 9), (13, 19), (21, 27)))
     if len(line) == 30 and re.fullmatch(r"\d{6}\d[MFX<]\d{6}\d[A-Z<]{3}[A-Z0-9<]{11}\d", line):
         return mrz_digit(line[0:6]) == line[6] and mrz_digit(line[8:14]) == line[14]
     if len(line) == 30 and re.fullmatch(r"[ACI][A-Z0-9<][A-Z<]{3}[A-Z0-9<]{9}[\d<][A-Z0-9<]{15}", line):
@@ -62,7 +60,7 @@ def itin(value: str) -> bool:
 
 
 def ssn(value: str) -> bool:
-    """A social security number that can have been issued (SSA): no area 000, 666 or 9xx, no group 00, no serial 0000."""
+    """A social security number that the SSA can have issued: no area 000, 666, 9xx, no group 00, no serial 0000."""
     return re.fullmatch(r"(?!000|666|9)\d{3}([- ]?)(?!00)\d\d\1(?!0000)\d{4}", value.strip()) is not None
 
 
@@ -92,7 +90,9 @@ def vin(value: str) -> bool:
 
 def receipt(value: str) -> bool:
     """A USCIS receipt number: an office's three letters, then fiscal year, day and sequence, ten digits in all."""
-    m = re.fullmatch(r"(EAC|WAC|LIN|SRC|MSC|NBC|YSC|IOE|VSC|CSC|NSC|TSC)[- ]?(\d{2})[- ]?(\d{3})[- ]?\d{5}", value.upper())
+    m = re.fullmatch(
+        r"(EAC|WAC|LIN|SRC|MSC|NBC|YSC|IOE|VSC|CSC|NSC|TSC)[- ]?(\d{2})[- ]?(\d{3})[- ]?\d{5}", value.upper()
+    )
     return m is not None
 
 

@@ -8,10 +8,11 @@ function of the facts and the pack, and every suggestion has evidence.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from redactor.tagging.facts import ColumnFacts, Profile, TableFacts
+from redactor.tagging.facts import ColumnFacts, Profile, TableFacts, tables_of
 from redactor.tagging.names import pattern, spelled
 from redactor.tagging.pack import LABELS, Label, NameSpec, Pack
 from redactor.tagging.tables import Reading, Said, read
@@ -30,6 +31,9 @@ _HINT = 0.2
 
 _RARE = 0.05
 """The share of missing values from which on the absence is mentioned."""
+
+_ROWS = 0.75
+"""What a table's name must say at least for its very rows to be proposed."""
 
 _REFERRED = 0.95
 """What the name of the table that a foreign key leads to counts, against the same words in the column's name."""
@@ -87,6 +91,57 @@ def suggest(tables: Iterable[TableFacts], pack: Pack) -> Iterator[Finding]:
         often.setdefault(table.source, Counter()).update({c.name for c in table.columns})
     for table in tables:
         yield from judge(table, pack, frozenset(c for c, n in often[table.source].items() if _recurs(c, n, pack)))
+
+
+def judge_each(rows: Sequence[Mapping[str, Any]], pack: Pack) -> Iterator[tuple[Mapping[str, Any], Finding]]:
+    """Rows of a file of columns, each with its finding, in their order; a table's columns are judged together."""
+    tables = list(tables_of(rows))
+    each = suggest(tables, pack)
+    found = {(t.source, t.name, c.name): next(each) for t in tables for c in t.columns}
+    for row in rows:
+        yield row, found[str(row.get("source") or ""), str(row.get("table") or ""), str(row["column"])]
+
+
+def judge_rows(table: TableFacts, pack: Pack) -> Finding | None:
+    """What the very rows of a table reveal: a programme that its name says, where it is about people. Else None."""
+    reading = read(table, pack)
+    whom = [pack.contexts[c].who for c in reading.contexts]
+    if "nobody" in whom or "organisation" in whom or "person" not in whom:
+        return None
+    words = reading.name_words
+    best, tag = 0.0, ""
+    for key, spec in pack.tags.items():
+        if spec.label == "programme":
+            for name in spec.names:
+                if name.score > best and pattern(name.words).fits(words, frozenset(words)) and not name.types:
+                    best, tag = name.score, key
+    if best < _ROWS:
+        return None
+    why = f"name: {table.name!r} is a table about people in {pack.tags[tag].means}"
+    return Finding(table.name, "", "programme", tag, best, (why,))
+
+
+def follow_keys(
+    tables: Sequence[TableFacts], names: Sequence[str], findings: Sequence[Sequence[Finding]]
+) -> list[list[Finding]]:
+    """The findings, with those of a column that others refer to handed on to these: a foreign key holds its values.
+
+    `names` are the tables' names as `refers` gives them.
+    """
+    known = {
+        (name, f.column): f for name, found in zip(names, findings, strict=True) for f in found if f.label != "none"
+    }
+    out = []
+    for table, found in zip(tables, findings, strict=True):
+        row = []
+        for fact, f in zip(table.columns, found, strict=True):
+            other = known.get(fact.refers) if fact.refers else None
+            if other is not None and other.confidence > f.confidence:
+                why = f"refers to {other.table}.{other.column}, which is {other.tag}"
+                f = Finding(f.table, f.column, other.label, other.tag, other.confidence, (*f.evidence, why))
+            row.append(f)
+        out.append(row)
+    return out
 
 
 def _recurs(column: str, tables: int, pack: Pack) -> bool:
@@ -181,8 +236,10 @@ def _add_values(cases: dict[str, _Case], rates: Profile, of: str, said: Said, pa
         case = cases.setdefault(spec.tag, _Case())
         case.add(spec.score * weights.get(said.who, 1.0), f"{of}: {seen.share:.0%} are {spec.means}")
         present = rates.present / rates.sampled
-        if label == "documentary" and of == "values" and _RARE < 1 - present:
-            case.evidence.append(f"values: there in {present:.0%} of the rows, and that one is missing says something too")
+        if label == "documentary" and of == "values" and 1 - present > _RARE:
+            case.evidence.append(
+                f"values: there in {present:.0%} of the rows, and that one is missing says something too"
+            )
 
 
 def _comment_words(fact: ColumnFacts, pack: Pack) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from redactor.tagging.facts import rows_in, tables_of
-from redactor.tagging.judge import Finding, suggest
+from redactor.tagging.facts import rows_in
+from redactor.tagging.judge import Finding, judge_each
 from redactor.tagging.pack import CORE, LABELS, Label, Pack, load
 
 
@@ -46,17 +46,7 @@ class Figures:
 
 def compare(rows: Sequence[Mapping[str, Any]], pack: Pack) -> list[Case]:
     """Every labelled row with its finding. The tables are judged whole, without their labels."""
-    found: dict[tuple[str, str, str], Finding] = {}
-    tables = list(tables_of(rows))
-    each = iter(suggest(tables, pack))
-    for table in tables:
-        for fact in table.columns:
-            found[table.source, table.name, fact.name] = next(each)
-    out = []
-    for row in rows:
-        source, table_name = str(row.get("source") or ""), str(row.get("table") or "")
-        out.append(Case(source, row, row["label"], found[source, table_name, str(row["column"])]))
-    return out
+    return [Case(str(row.get("source") or ""), row, row["label"], found) for row, found in judge_each(rows, pack)]
 
 
 def figures(cases: Iterable[Case]) -> Figures:

@@ -64,7 +64,7 @@ def _seen(
         return None
     if spec.signs is not None:
         signs = pack.dictionaries[spec.signs]
-        if sum(_code(folded[v]) in signs for v in fitting) < spec.sign_kinds:
+        if sum(_listed(folded[v], signs) for v in fitting) < spec.sign_kinds:
             return None
     for other in spec.unless:
         # something else explains as many of the distinct values
@@ -83,10 +83,11 @@ def _fits(spec: ValueSpec, value: str, folded: str, pack: Pack) -> bool:
             return False
     if spec.check is not None and not CHECKS[spec.check](value):
         return False
-    if spec.words is not None:
-        words = pack.dictionaries[spec.words]
-        return folded in words or _code(folded) in words
-    return True
+    return spec.words is None or _listed(folded, pack.dictionaries[spec.words])
+
+
+def _listed(folded: str, words: frozenset[str]) -> bool:
+    return folded in words or _code(folded) in words
 
 
 def _code(folded: str) -> str:

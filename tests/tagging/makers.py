@@ -73,7 +73,10 @@ PROTECTED: dict[str, tuple[str, Maker]] = {
     "aid codes, mixed": ("programme", one_of("30", "34", "M1", "5F", "10", "1H", "60", "3V", "58", "38", "M3")),
     "status": ("direct", one_of("US Citizen", "LPR", "Refugee", "Asylee", "Undocumented", "TPS")),
     "status, Spanish": ("direct", one_of("Ciudadano", "Residente permanente", "Refugiado", "Indocumentado")),
-    "identity documents": ("documentary", one_of("Passport", "Driver License", "Matricula Consular", "Foreign Passport")),
+    "identity documents": (
+        "documentary",
+        one_of("Passport", "Driver License", "Matricula Consular", "Foreign Passport"),
+    ),
 }
 """Kind -> (label, maker). In a column of any name, in any table, these must be found."""
 
