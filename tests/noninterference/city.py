@@ -212,11 +212,12 @@ def load(dsn: str, side: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The databases of one server. `admin(name)` is the superuser's DSN straight to one of them."""
+    """The databases of one server. `server`: a superuser's DSN; `offers`: extensions that are in the cities, and
+    `libxml` where the server was built with it."""
 
     server: str
     major: int
-    contrib: bool
+    offers: frozenset[str]
 
     def at(self, database: str, user: str = "postgres") -> str:
         """A DSN straight to a database of the server."""
@@ -228,22 +229,35 @@ def _run_file(dsn: str, name: str) -> None:
         c.execute((HERE / name).read_bytes())
 
 
-def build(server: str, contrib: bool) -> Pair:
+def found(server: str) -> Pair:
+    """The pair on a server, where `build` has made or will make it. Debian's contrib is taken whole or not at all."""
+    with psycopg.connect(server, autocommit=True) as c:
+        names = {n for (n,) in c.execute("SELECT name FROM pg_available_extensions").fetchall()}
+        offers = names if set(CONTRIB) <= names else set()
+        try:
+            c.execute("SELECT xml '<a/>'")
+            offers.add("libxml")
+        except psycopg.errors.FeatureNotSupported:
+            pass
+        return Pair(server, c.info.server_version // 10000, frozenset(offers))
+
+
+def build(server: str) -> Pair:
     """Makes the roles, the templates `city_a_tpl` and `city_b_tpl`, and city_a, city_b, city_c from them.
 
-    `server`: a superuser's DSN. `contrib`: whether the extensions of Debian's contrib are there.
+    `server`: a superuser's DSN.
     """
+    pair = found(server)
+    contrib = "hstore" in pair.offers
     with psycopg.connect(server, autocommit=True) as c:
-        major = c.info.server_version // 10000
         for role in ROLES:
             c.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(role + "-pw")))
         c.execute("GRANT pg_monitor TO redactor")
         c.execute("CREATE DATABASE city_empty TEMPLATE template0")
-    pair = Pair(server, major, contrib)
     if contrib:
         _run_file(pair.at("city_empty"), "contrib.sql")
     _run_file(pair.at("city_empty"), "schema.sql")
-    if major >= 18:
+    if pair.major >= 18:
         _run_file(pair.at("city_empty"), "extra18.sql")
     if contrib:
         _run_file(pair.at("city_empty"), "extra_contrib.sql")
@@ -261,6 +275,14 @@ def copy_database(pair: Pair, template: str, name: str) -> None:
     with psycopg.connect(pair.server, autocommit=True) as c:
         c.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
         c.execute(sql.SQL("GRANT CREATE, TEMPORARY ON DATABASE {} TO steward, desk").format(sql.Identifier(name)))
+
+
+def newest(pair: Pair, name: str) -> int:
+    """The highest OID among the relations and types of a database."""
+    with psycopg.connect(pair.at(name), autocommit=True) as c:
+        row = c.execute("SELECT greatest((SELECT max(oid) FROM pg_class), (SELECT max(oid) FROM pg_type))::int8").fetchone()
+        assert row is not None
+        return int(row[0])
 
 
 def template_of(name: str) -> str:
@@ -285,10 +307,7 @@ def main() -> None:
     """`python -m tests.noninterference.city DSN`: builds the cities on a server of one's own."""
     import sys
 
-    server = sys.argv[1]
-    with psycopg.connect(server) as c:
-        offered = {n for (n,) in c.execute("SELECT name FROM pg_available_extensions").fetchall()}
-    print(json.dumps({"major": build(server, set(CONTRIB) <= offered).major}))
+    print(json.dumps({"major": build(sys.argv[1]).major}))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, LiteralString, cast
@@ -40,17 +41,45 @@ class Finding:
         return self.verdict in BAD
 
 
-class Keeper:
-    """Puts a database back after a probe that left a trace in it: an assigned transaction id, a moved sequence.
+CATALOGS = {
+    "pg_class": "relpersistence <> 't' AND relnamespace NOT IN ({temp})",
+    "pg_attribute": "attrelid IN (SELECT oid FROM pg_class WHERE relpersistence <> 't' AND relnamespace NOT IN ({temp}))",
+    "pg_namespace": "oid NOT IN ({temp})",
+    "pg_proc": "pronamespace NOT IN ({temp})",
+    "pg_trigger": "true",
+    "pg_rewrite": "true",
+    "pg_policy": "true",
+    "pg_statistic_ext": "true",
+    "pg_constraint": "connamespace NOT IN ({temp})",
+    "pg_enum": "true",
+    "pg_description": "true",
+    "pg_db_role_setting": "true",
+    "pg_largeobject_metadata": "true",
+    "pg_operator": "true",
+    "pg_cast": "true",
+}
+TEMP = "SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_(toast_)?temp_'"
 
-    `pair` None: somebody else's server, nothing is put back.
+
+class Keeper:
+    """Puts databases back after a probe that left something in them.
+
+    `pair` None: somebody else's server, nothing is put back. `strict`: after everything that took a transaction id,
+    so that not even dead rows are left; otherwise only when rows or definitions are others than at first.
     """
 
-    def __init__(self, pair: city.Pair | None, names: Iterable[str], after: Callable[[], None] | None = None) -> None:
-        self.pair, self.names, self.after = pair, tuple(names), after
-        self.positions: dict[str, Any] = {}
+    def __init__(
+        self,
+        pair: city.Pair | None,
+        names: Iterable[str],
+        after: Callable[[], None] | None = None,
+        strict: bool = False,
+    ) -> None:
+        self.pair, self.names, self.after, self.strict = pair, tuple(names), after, strict
+        self.first: dict[str, Any] = {}
         self.xid = ""
         self.restored = 0
+        self.statement = ""
         if pair:
             self.restore()
 
@@ -58,28 +87,30 @@ class Keeper:
         """Both anew from their templates."""
         if self.pair is None:
             return
-        for name in self.names:
-            city.restore(self.pair, name)
-        with psycopg.connect(self.pair.server, autocommit=True) as c:
+        pair = self.pair
+        with ThreadPoolExecutor(len(self.names)) as pool:
+            list(pool.map(lambda name: city.restore(pair, name), self.names))
+        with psycopg.connect(pair.server, autocommit=True) as c:
             for role in city.ROLES:
                 c.execute(cast(LiteralString, f"ALTER ROLE {role} RESET ALL"))
-        self.positions = {n: self._positions(n) for n in self.names}
+        if not self.first:
+            self.statement = self._compose()
+            self.first = {n: self._state(n) for n in self.names}
         self.xid = self._xid()
         self.restored += 1
         if self.after:
             self.after()
 
-    def tidy(self, probe: Probe, *played: Played) -> None:
-        """After each probe."""
+    def tidy(self, *played: Played, suspect: bool = False) -> None:
+        """After each probe. `suspect`: the sides were not treated alike."""
         if self.pair is None:
             return
         now = self._xid()
-        if any(p.dirty or p.fault for p in played) or (not probe.wrap and now != self.xid):
+        if now == self.xid and not any(p.fault for p in played):
+            return
+        self.xid = now
+        if self.strict or suspect or any(self._state(n) != self.first[n] for n in self.names):
             self.restore()
-        elif now != self.xid:
-            self.xid = now
-            if any(self._positions(n) != self.positions[n] for n in self.names):
-                self.restore()
 
     def _xid(self) -> str:
         assert self.pair is not None
@@ -88,10 +119,28 @@ class Keeper:
             assert row is not None
             return str(row[0])
 
-    def _positions(self, name: str) -> list[Any]:
+    def _compose(self) -> str:
+        """One statement that digests every row, every definition and every sequence of a city."""
+        assert self.pair is not None
+        with psycopg.connect(self.pair.at(self.names[0]), autocommit=True) as c:
+            kinds = c.execute(
+                "SELECT format('%I.%I', nspname, relname), relkind::text FROM pg_class c JOIN pg_namespace n"
+                " ON n.oid = relnamespace WHERE relkind IN ('r', 'm', 'S') AND nspname !~ '^(pg_|information_schema)'"
+            ).fetchall()
+        what = [(name, "true", "last_value, is_called" if kind == "S" else "t") for name, kind in kinds]
+        what += [(f"pg_catalog.{name}", where.format(temp=TEMP), "t") for name, where in CATALOGS.items()]
+        return " UNION ALL ".join(
+            f"SELECT '{name}', count(*), sum(hashtextextended(ROW({of})::text, 0)) FROM {name} t WHERE {where}"
+            for name, where, of in what
+        )
+
+    def _state(self, name: str) -> list[Any]:
         assert self.pair is not None
         with psycopg.connect(self.pair.at(name), autocommit=True) as c:
-            return c.execute("SELECT schemaname, sequencename, last_value FROM pg_sequences ORDER BY 1, 2").fetchall()
+            try:
+                return c.execute(cast(LiteralString, self.statement)).fetchall()
+            except psycopg.Error as e:
+                return [str(e)]
 
 
 def difference(a: Any, b: Any, path: str = "") -> str:
@@ -140,7 +189,7 @@ def attack(probe: Probe, a: Target, b: Target, keeper: Keeper, timeout: float = 
 def _attack(probe: Probe, a: Target, b: Target, keeper: Keeper, timeout: float, searched: bool) -> Finding:
     pa = play(probe, a, timeout)
     pb = play(probe, b, timeout)
-    keeper.tidy(probe, pa, pb)
+    keeper.tidy(pa, pb, suspect=pa.seen != pb.seen)
     sight = (pa.seen, pb.seen)
     if pa.seen != pb.seen:
         return Finding(probe, "LEAK", difference(*sight), *sight)
@@ -161,7 +210,7 @@ def harmless(probe: Probe, direct: Target, through: Target, keeper: Keeper, time
     """Plays harmless work directly and through the proxy: it must be the same, message for message."""
     pd = play(probe, direct, timeout)
     pt = play(probe, through, timeout)
-    keeper.tidy(probe, pd, pt)
+    keeper.tidy(pd, pt, suspect=pd.seen != pt.seen)
     sight = (pd.seen, pt.seen)
     if pd.fault or (pd.errors() and not probe.error):
         return Finding(probe, "DIFFERS", f"fails directly: {pd.fault or pd.errors()[0]}", *sight)

@@ -46,13 +46,11 @@ BLANKED = (
 
 @dataclass(slots=True)
 class Played:
-    """What was seen, step by step. `fault`: "" or how it broke (`crash: ...`, `hang: ...`). `dirty`: something of the
-    probe may have been committed."""
+    """What was seen, step by step. `fault`: "" or how it broke (`crash: ...`, `hang: ...`). """
 
     seen: list[Any] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     fault: str = ""
-    dirty: bool = False
 
     def errors(self) -> list[dict[str, str]]:
         """The errors among what was seen."""
@@ -67,6 +65,8 @@ class Target:
     dsn: str
     admin: str
     side: str
+    newest: int = 0
+    """The highest OID of the relations that were built: those above it are a probe's own, and not the same twice."""
 
     @property
     def database(self) -> str:
@@ -84,8 +84,12 @@ class Target:
         return re.sub(r"\{\{secret:(\w+)\.(\d+)\}\}", lambda m: city.secret(self.side, m[1], int(m[2])), statement)
 
 
-def same(seen: Any) -> Any:
-    """What was seen, with what differs between any two runs blanked."""
+def same(seen: Any, newest: int) -> Any:
+    """What was seen, with what differs between any two runs blanked. `newest`: see Target."""
+    for m in (m for step in seen for m in step if m[0] == "T"):
+        for column in m[1]:
+            for k in (1, 3):  # the OIDs of table and type
+                column[k] = "new" if column[k] > newest > 0 else column[k]
     out = json.dumps(seen, ensure_ascii=False)
     for pattern, instead in BLANKED:
         out = pattern.sub(instead, out)
@@ -103,11 +107,10 @@ def play(probe: Probe, target: Target, timeout: float = 10) -> Played:
         stage.finish()
     except Silence:
         played.fault = f"hang: no answer within {timeout:g} s"
-        played.dirty = True
     finally:
         for client in stage.clients.values():
             client.close()
-    played.seen = same(played.seen)
+    played.seen = same(played.seen, target.newest)
     return played
 
 
@@ -219,8 +222,8 @@ class _Stage:
             pass
 
     def _frames(self, client: Client, frames: list[list[Any]], seen: Seen, expect: str) -> None:
-        """Sends what is between two reads in one piece. Without a read of its own it ends at ReadyForQuery."""
-        pending, reads = b"", 0
+        """Sends what is between two reads in one piece; what is sent last is read to ReadyForQuery."""
+        pending, open_end = b"", True
 
         def lookup(function: str) -> int:
             with contextlib.closing(Client(make_conninfo(self.target.admin, user="postgres"), self.timeout)) as admin:
@@ -237,11 +240,11 @@ class _Stage:
             match f:
                 case ["read", *kinds]:
                     flush()
-                    reads += 1
+                    open_end = False
                     client.read(seen, *(kinds or [ENDS_READY]))
                 case ["read_for", seconds]:
                     flush()
-                    reads += 1
+                    open_end = False
                     self._listen(client, seconds, seen)
                 case ["pause", seconds]:
                     flush()
@@ -268,17 +271,16 @@ class _Stage:
                 case ["cancel_key", delta]:
                     pending += struct.pack("!IIII", 16, 80877102, delta, delta)
                 case _:
+                    open_end = f[0] != "X"
                     pending += encode(f, lookup)
         flush()
-        if not reads:
+        if open_end:
             client.read(seen)
 
     def finish(self) -> None:
-        """Rolls a wrapped probe back, and finds out whether it had slipped out of its transaction."""
+        """Rolls a wrapped probe back."""
         main = self.clients.get("main")
         if self.probe.wrap and main is not None:
-            if main.status == "I":
-                self.played.dirty = True
             with contextlib.suppress(Lost):
                 main.query("ROLLBACK")
 

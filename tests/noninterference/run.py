@@ -18,7 +18,6 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-import psycopg
 from psycopg.conninfo import make_conninfo
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -59,27 +58,23 @@ def main() -> int:
         if not o.admin:
             print("--admin or --embed is needed", file=sys.stderr)
             return 2
-        with psycopg.connect(o.admin) as c:
-            offered = {n for (n,) in c.execute("SELECT name FROM pg_available_extensions").fetchall()}
-            major = c.info.server_version // 10000
-        contrib = set(city.CONTRIB) <= offered
-        pair = city.build(o.admin, contrib) if o.build else city.Pair(o.admin, major, contrib)
-        return run(o, pair, offered if contrib else set())
+        pair = city.build(o.admin) if o.build else city.found(o.admin)
+        return run(o, pair)
 
 
 def target(dsn: str | None, pair: city.Pair, name: str) -> Target:
     through = make_conninfo(dsn, user=None) if dsn else make_conninfo(pair.server, dbname=name)
-    return Target(through, pair.at(name), "b" if name == "city_b" else "a")
+    return Target(through, pair.at(name), "b" if name == "city_b" else "a", city.newest(pair, name))
 
 
-def run(o: argparse.Namespace, pair: city.Pair, extensions: set[str]) -> int:
+def run(o: argparse.Namespace, pair: city.Pair) -> int:
     file = o.corpus or (corpus.HARMLESS if o.harmless else corpus.ATTACKS)
-    probes = [p for p in corpus.read(file, o.only) if p.runs_on(pair.major, extensions)]
+    probes = [p for p in corpus.read(file, o.only) if p.runs_on(pair.major, pair.offers)]
     if o.tier:
         probes = [p for p in probes if p.tier in o.tier.split(",")]
     names = ("city_a", "city_c") if o.harmless or o.control else ("city_a", "city_b")
     after = (lambda: _shell(o.after_restore)) if o.after_restore else None
-    keeper = judge.Keeper(pair, names, after)
+    keeper = judge.Keeper(pair, names, after, strict=o.bare and not o.control)
     first, second = target(o.a, pair, names[0]), target(None if o.harmless or o.bare else o.b, pair, names[1])
     if o.bare:
         first = target(None, pair, names[0])
