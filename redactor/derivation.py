@@ -218,7 +218,7 @@ class Derivation:
         for schema, name in found.types:
             for t in self.catalog.types.values():
                 if t.name == name and schema in (None, t.schema):
-                    taint |= self.type(t)
+                    taint |= self.type(t) | join(self.cast(c) for c in self.casts_of(t))
         if found.attributes:
             for name in found.attributes:
                 for f in self.catalog.functions_named(name):
@@ -360,15 +360,17 @@ class Derivation:
         return self._part(c.function)
 
     def type(self, t: Type) -> Taint:
-        """What making a value of the type reads: a domain's checks, a type's own functions, casts from it."""
+        """What making a value of the type reads: a domain's checks, a type's own functions."""
         taint = join(self._part(f) for f in t.functions)
         for check in t.checks:
             taint |= self._expression_over(check, None, {})
-        for c in self.catalog.casts:
-            # a value has to be made of its source type before it can be cast
-            if c.source == t.oid or (c.target == t.oid and self._is_system_type(c.source)):
-                taint |= self.cast(c)
         return taint
+
+    def casts_of(self, t: Type) -> tuple[Cast, ...]:
+        """The casts that a statement which names the type may make: a value is made of its source type first."""
+        return tuple(
+            c for c in self.catalog.casts if c.source == t.oid or (c.target == t.oid and self._is_system_type(c.source))
+        )
 
     def _is_system_type(self, oid: int) -> bool:
         t = self.catalog.types.get(oid)

@@ -8,6 +8,7 @@ matter.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -71,6 +72,18 @@ class Shield:
     def open(self) -> bool:
         """Whether nothing of it is hidden."""
         return self.closed is None and not self.covers and not self.ordered and not self.where
+
+    @property
+    def scattered(self) -> bool:
+        """Whether where its rows lie, and so the order in which they are met, depends on hidden values' length."""
+        return any(c.type not in _FIXED for c in self.covers.values())
+
+    def key(self) -> tuple[str, ...]:
+        """Columns that put its rows in an order of their own: the primary key, or all that are not hidden."""
+        primary = next((c.columns for c in self.relation.constraints if c.kind == "p"), ())
+        if primary and not any(c in self.covers for c in primary):
+            return primary
+        return tuple(c.name for c in self.relation.columns if c.name not in self.covers)
 
     @property
     def hidden(self) -> frozenset[str]:
@@ -233,13 +246,13 @@ class Clearance:
         while t is not None and t.kind == "d" and t.base:
             base = self._derivation.catalog.types.get(t.base)
             if base is None:
-                return BUILTIN_TYPES.get(t.base, column.type)
+                return plain_type(BUILTIN_TYPES.get(t.base, column.type))
             t = base
             if t.kind != "d":
                 from redactor.sql.quote import qualified
 
                 return qualified(t.schema, t.name)
-        return column.type
+        return plain_type(column.type)
 
     def _sequence(self, relation: Relation) -> Shield:
         """A sequence counts the rows of the table that it belongs to."""
@@ -400,6 +413,29 @@ BUILTIN_TYPES: dict[int, str] = {
     1015: "character varying[]", 3807: "jsonb[]", 3904: "int4range", 3906: "numrange", 3908: "tsrange",
     3910: "tstzrange", 3912: "daterange", 3926: "int8range",
 }  # fmt: skip
+
+
+_FIXED = frozenset(
+    {
+        *("boolean", "smallint", "integer", "bigint", "real", "double precision", "pg_catalog.date", "pg_catalog.uuid"),
+        *("timestamp without time zone", "timestamp with time zone"),
+    }
+)
+"""Types whose values are all of one length; a NULL still takes less room, which the rows' alignment seldom shows."""
+
+_BARE_TYPE = re.compile(r"([a-z_][a-z0-9_]*)((\[\])*)\Z")
+# types that the grammar itself knows; any other bare name is looked up, and a temporary table may have it
+_GRAMMAR_TYPES = frozenset(
+    {"integer", "bigint", "smallint", "boolean", "real", "numeric", "interval", "bit", "character"}
+)
+
+
+def plain_type(name: str) -> str:
+    """A type as format_type prints it, so that no search_path and no temporary object changes what it means."""
+    found = _BARE_TYPE.match(name)
+    if found is None or found.group(1) in _GRAMMAR_TYPES:
+        return name
+    return f"pg_catalog.{name}"
 
 
 def _user(relation: Relation) -> bool:

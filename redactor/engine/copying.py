@@ -19,7 +19,10 @@ def copy(reading: Reading, node: Node, statement: Statement) -> None:
     if node.get("filename"):
         raise of_kind("COPY with a file", "it reads or writes a file on the server", "Use STDIN or STDOUT.")
     if "query" in node:
-        reading.query(node["query"], alone=False)
+        text = reading.text
+        opening = text.at(statement.start) + 1
+        start = text.tokens[opening + 1].start if text.word(opening) == "(" else None
+        reading.query(node["query"], alone=False, start=start)
         return
     ref = RelationRef(
         node["relation"],
@@ -34,7 +37,7 @@ def copy(reading: Reading, node: Node, statement: Statement) -> None:
         if found.unknown:
             raise of_gap(", ".join(sorted(found.unknown)))
         reading.mentions(found, {})
-    relation = reading.resolve(ref)
+    relation = reading.resolve(ref, located=False)
     if relation is None:
         return
     shield = reading.world.shield(relation)
@@ -74,6 +77,7 @@ def _masked(
     if text.word(after) == "(":
         after = text.closing(after) + 1
     # COPY of a parent gives its own rows only
-    source = f"(SELECT {', '.join(columns)} FROM ONLY {qualified(shield.relation.schema, shield.relation.name)})"
+    name = qualified(shield.relation.schema, shield.relation.name)
+    source = f"(SELECT {', '.join(columns)} FROM ONLY {name}{hiding.order_of(shield)})"
     text.put(text.tokens[first].start, text.tokens[after - 1].end, source)
     del node, statement

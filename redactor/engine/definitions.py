@@ -14,6 +14,7 @@ from redactor.engine.reading import Reading
 from redactor.engine.refusal import of_gap, of_kind, of_write
 from redactor.model import Drop, Make, Own, SchemaChanged
 from redactor.sql.grammar import Node, Statement
+from redactor.sql.lineage import walk
 from redactor.sql.survey import RelationRef, Role, survey
 
 _TABLE_PARTS = frozenset(
@@ -53,20 +54,20 @@ def _make(
         reading.transitions.append(SchemaChanged())
 
 
-def _lasting(reading: Reading, what: str) -> None:
-    """Refuses a lasting object unless the policy lets this requester make any."""
-    if not reading.may_ddl:
-        raise of_kind(what, "lasting objects are made by those whose policy role has may_ddl", f"Use TEMP, or: {_ASK}")
+def _unmasked(reading: Reading, before: int, temporary: bool, what: str) -> None:
+    """Refuses to keep masked data for longer than the session: others would take it for the truth."""
+    if not temporary and reading.text.mark() != before:
+        raise of_kind(what, "it would keep masked data for everyone", "Use CREATE TEMP TABLE AS.")
 
 
 def select_into(reading: Reading, node: Node) -> None:
     """SELECT ... INTO."""
     relation = node["SelectStmt"]["intoClause"]["rel"]
     schema, temporary = _place(reading, relation)
-    if not temporary:
-        _lasting(reading, "SELECT INTO a lasting table")
     select = {k: v for k, v in node["SelectStmt"].items() if k != "intoClause"}
+    before = reading.text.mark()
     columns = reading.query({"SelectStmt": select}, alone=False)
+    _unmasked(reading, before, temporary, "SELECT INTO")
     _make(reading, schema, relation["relname"], "table", columns, temporary)
 
 
@@ -76,8 +77,6 @@ def create_table_as(reading: Reading, node: Node, statement: Statement) -> None:
     relation = into["rel"]
     schema, temporary = _place(reading, relation)
     view = node.get("objtype") == "OBJECT_MATVIEW"
-    if not temporary and not view:
-        _lasting(reading, "CREATE TABLE AS")
     query = node["query"]
     before = reading.text.mark()
     columns: tuple[str, ...] | None = None
@@ -87,8 +86,7 @@ def create_table_as(reading: Reading, node: Node, statement: Statement) -> None:
         execute(reading, query["ExecuteStmt"], reading.again)
     else:
         columns = reading.query(query, alone=False)
-    if view and reading.text.mark() != before:
-        raise of_kind("CREATE MATERIALIZED VIEW", "it would keep masked data for everyone", "Use CREATE TEMP TABLE AS.")
+    _unmasked(reading, before, temporary, "CREATE MATERIALIZED VIEW" if view else "CREATE TABLE AS")
     named = [c["String"]["sval"] for c in into.get("colNames", ())]
     if named:
         columns = (*named, *(columns or ())[len(named) :])
@@ -118,8 +116,6 @@ def create_table(reading: Reading, node: Node, statement: Statement) -> None:
     """CREATE TABLE: the session's own, of columns and constraints that read nothing hidden."""
     relation = node["relation"]
     schema, temporary = _place(reading, relation)
-    if not temporary:
-        _lasting(reading, "CREATE TABLE")
     # the table that is made is not one that is read
     rest = {k: v for k, v in node.items() if k != "relation"}
     columns: list[str] | None = []
@@ -139,8 +135,8 @@ def create_table(reading: Reading, node: Node, statement: Statement) -> None:
     for like in likes:
         _check_like(reading, like)
     refs = _check(reading, {"CreateStmt": {**rest, "inhRelations": [], "tableElts": _without_likes(node)}})
-    for ref in refs:
-        _check_reference(reading, ref)
+    _check_keys(reading, node)
+    del refs
     if node.get("inhRelations") or "ofTypename" in node:
         columns = None
     _make(reading, schema, relation["relname"], "table", None if columns is None else tuple(columns), temporary)
@@ -165,13 +161,13 @@ def _ref(relation: Node, role: Role = Role.READ) -> RelationRef:
 def _check_parents(reading: Reading, parents: Iterable[Node]) -> None:
     for p in parents:
         ref = _ref(p["RangeVar"])
-        if reading.resolve(ref) is not None and not reading.may_ddl:
+        if reading.resolve(ref, located=False) is not None and not reading.may_ddl:
             raise of_kind("INHERITS and PARTITION OF", "the parent is not the session's own", _ASK)
 
 
 def _check_like(reading: Reading, like: Node) -> None:
     ref = _ref(like["relation"])
-    relation = reading.resolve(ref)
+    relation = reading.resolve(ref, located=False)
     # defaults and generated columns of a shielded table may read what it hides
     if relation is not None and like.get("options") and not reading.world.shield(relation).open:
         raise of_kind(
@@ -179,11 +175,22 @@ def _check_like(reading: Reading, like: Node) -> None:
         )
 
 
-def _check_reference(reading: Reading, ref: RelationRef) -> None:
-    """A foreign key asks of every value whether it is there."""
-    relation = reading.resolve(ref)
-    if relation is not None and not reading.world.shield(relation).open:
-        raise of_write(f"a foreign key to {relation.qualified}", "it would tell which values are there", ())
+def _check_keys(reading: Reading, node: Node) -> None:
+    """A foreign key asks of every value whether it is there: none to hidden columns or rows."""
+    for kind, constraint in walk(node):
+        if kind != "Constraint" or "pktable" not in constraint:
+            continue
+        relation = reading.resolve(_ref(constraint["pktable"]), located=False)
+        if relation is None:
+            continue
+        shield = reading.world.shield(relation)
+        hiding.refuse_closed(shield)
+        named = [a["String"]["sval"] for a in constraint.get("pk_attrs", ())]
+        primary = next((c.columns for c in relation.constraints if c.kind == "p"), ())
+        for name in named or primary:
+            if name in shield.covers:
+                cover = shield.covers[name]
+                raise of_write(f"a foreign key to {cover.column}", "it would tell which values are there", cover.hits)
 
 
 def create_sequence(reading: Reading, node: Node, statement: Statement) -> None:
@@ -195,7 +202,7 @@ def create_sequence(reading: Reading, node: Node, statement: Statement) -> None:
 
 def alter_sequence(reading: Reading, node: Node, statement: Statement) -> None:
     """ALTER SEQUENCE of one that counts nothing hidden."""
-    relation = reading.resolve(_ref(node["sequence"]))
+    relation = reading.resolve(_ref(node["sequence"]), located=False)
     if relation is not None:
         hiding.refuse_closed(reading.world.shield(relation))
     del statement
@@ -238,7 +245,7 @@ def create_domain(reading: Reading, node: Node, statement: Statement) -> None:
 
 
 def _must_be_own(reading: Reading, relation: Node, what: str) -> None:
-    found = reading.resolve(_ref(relation, Role.OTHER))
+    found = reading.resolve(_ref(relation, Role.OTHER), located=False)
     if found is not None and not reading.may_ddl:
         raise of_kind(f"{what} of {found.qualified}", "it is not the session's own", _ASK)
     if found is not None:
@@ -255,8 +262,8 @@ def create_index(reading: Reading, node: Node, statement: Statement) -> None:
 def alter_table(reading: Reading, node: Node, statement: Statement) -> None:
     """ALTER TABLE of what the session made itself."""
     _must_be_own(reading, node["relation"], "ALTER TABLE")
-    for ref in _check(reading, {"cmds": node.get("cmds", [])}):
-        _check_reference(reading, ref)
+    _check(reading, {"cmds": node.get("cmds", [])})
+    _check_keys(reading, node)
     _forget_columns(reading, node["relation"])
     del statement
 
@@ -331,7 +338,7 @@ def _words(item: Any) -> list[str]:
 def truncate(reading: Reading, node: Node, statement: Statement) -> None:
     """TRUNCATE tells of no row; triggers on it may."""
     for item in node.get("relations", ()):
-        relation = reading.resolve(_ref(item["RangeVar"], Role.OTHER))
+        relation = reading.resolve(_ref(item["RangeVar"], Role.OTHER), located=False)
         if relation is None:
             continue
         shield = reading.world.shield(relation)
@@ -350,7 +357,7 @@ def vacuum(reading: Reading, node: Node, statement: Statement) -> None:
         relation = item["VacuumRelation"].get("relation")
         if relation is None:
             continue
-        found = reading.resolve(_ref(relation, Role.OTHER))
+        found = reading.resolve(_ref(relation, Role.OTHER), located=False)
         telling |= found is not None and not reading.world.shield(found).open and "verbose" in options
     if telling:
         raise of_kind("VERBOSE", "it tells how large protected relations are", "Leave VERBOSE out.")
@@ -359,7 +366,7 @@ def vacuum(reading: Reading, node: Node, statement: Statement) -> None:
 
 def refresh(reading: Reading, node: Node, statement: Statement) -> None:
     """REFRESH MATERIALIZED VIEW of one that hides nothing."""
-    relation = reading.resolve(_ref(node["relation"], Role.OTHER))
+    relation = reading.resolve(_ref(node["relation"], Role.OTHER), located=False)
     if relation is not None and not reading.world.shield(relation).open:
         raise of_kind(f"REFRESH of {relation.qualified}", "its failing could tell of protected data")
     del statement

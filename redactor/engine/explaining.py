@@ -24,6 +24,12 @@ def explain(reading: Reading, node: Node, statement: Statement) -> None:
             reading.query(query, alone=False, output=False)
         case "DeclareCursorStmt":
             reading.query(query[kind]["query"], alone=False, output=False)
+        case "ExecuteStmt":
+            from redactor.engine.statements import execute
+
+            execute(reading, query[kind], reading.again)
+        case "CreateTableAsStmt" if "SelectStmt" in query[kind]["query"]:
+            reading.query(query[kind]["query"], alone=False, output=False)
         case _:
             raise of_kind(f"EXPLAIN of {kind.removesuffix('Stmt')}", "it is not among what may be explained")
     shielded = [

@@ -7,12 +7,9 @@ only see what the subquery gives. `FROM residents r` becomes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from redactor.catalog import Relation
 from redactor.engine.refusal import of_kind, of_reading
 from redactor.engine.text import Text
-from redactor.model import Own
 from redactor.protection import Shield
 from redactor.sql.grammar import Node
 from redactor.sql.lineage import walk
@@ -67,8 +64,7 @@ def source(shield: Shield, ref: RelationRef, found: Survey, only_names: bool = F
         if cover is None:
             columns.append(identifier(name))
             if shield.ordered:
-                unordered = c.type.removesuffix("[]").split("(")[0] in _UNORDERED
-                order.append(identifier(name) + ("::text" if unordered else ""))
+                order.append(_sortable(name, c.type))
             continue
         expression = cover.expression
         if expression is None or (cover.varies and name != c.name):
@@ -82,6 +78,57 @@ def source(shield: Shield, ref: RelationRef, found: Survey, only_names: bool = F
     behind = where + (" ORDER BY " + ", ".join(order) if order else "")
     name = ref.alias if not only_names else relation.name
     return f"(SELECT {', '.join(columns)} FROM ", f"{behind}) {identifier(name)}"
+
+
+def _sortable(name: str, type_name: str) -> str:
+    """A column in ORDER BY, by its text where its type has no order."""
+    unordered = type_name.removesuffix("[]").split("(")[0] in _UNORDERED
+    return identifier(name) + ("::pg_catalog.text" if unordered else "")
+
+
+def order_of(shield: Shield) -> str:
+    """ORDER BY for rows that lie as hidden columns have them lie; empty where they do not."""
+    if not shield.scattered and not shield.ordered:
+        return ""
+    types = {c.name: c.type for c in shield.relation.columns}
+    return " ORDER BY " + ", ".join(_sortable(n, types[n]) for n in shield.key())
+
+
+def settle(text: Text, node: Node, start: int, hidden: list[tuple[RelationRef, Shield]]) -> None:
+    """Gives a plain SELECT without ORDER BY one, so that the order of its rows does not show where they lie."""
+    select = node.get("SelectStmt", {})
+    if set(select) & {"sortClause", "groupClause", "distinctClause", "havingClause", "valuesLists", "larg"}:
+        return
+    targets = [t["ResTarget"]["val"] for t in select.get("targetList", ())]
+    if not targets or any(k in ("FuncCall", "SubLink", "JsonAggConstructor") for t in targets for k, _ in walk(t)):
+        return
+    shields = {id(ref.node): (ref, shield) for ref, shield in hidden}
+    keys = []
+    for item in _from_relations(select.get("fromClause", [])):
+        if id(item) in shields:
+            ref, shield = shields[id(item)]
+            if "colnames" in ref.node.get("alias", {}) or not shield.scattered:
+                return
+            types = {c.name: c.type for c in shield.relation.columns}
+            keys += [f"{identifier(ref.alias)}.{_sortable(n, types[n])}" for n in shield.key()]
+    if keys:
+        at = _end_of_select(text, start)
+        text.put(at, at, f" ORDER BY {', '.join(keys)}")
+
+
+def _end_of_select(text: Text, start: int) -> int:
+    """Where ORDER BY would stand in the SELECT that begins at an offset: before LIMIT, OFFSET, FETCH and FOR."""
+    i = first = text.at(start)
+    while i < len(text.tokens):
+        word = text.word(i)
+        if word == "(":
+            i = text.closing(i)
+        elif word in (")", ";") or (
+            word in ("limit", "offset", "fetch", "for") and text.word(i - 1) not in ("as", ".") and i > first
+        ):
+            break
+        i += 1
+    return text.tokens[i - 1].end
 
 
 def hide(text: Text, ref: RelationRef, shield: Shield, found: Survey) -> None:
@@ -121,12 +168,7 @@ def qualify(text: Text, ref: RelationRef, relation: Relation) -> None:
         text.put(at, at, identifier(relation.schema) + ".")
 
 
-def complete_groups(
-    text: Text,
-    node: Node,
-    hidden: list[tuple[RelationRef, Shield]],
-    bindings: Mapping[int, tuple[Relation | None, Own | None]],
-) -> None:
+def complete_groups(text: Text, node: Node, hidden: list[tuple[RelationRef, Shield]]) -> None:
     """GROUP BY a primary key lets other columns of the table stand ungrouped; a subquery has no key.
 
     So the columns that a query level uses of a hidden relation whose whole key it groups by are grouped by as well.

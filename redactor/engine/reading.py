@@ -35,6 +35,9 @@ from redactor.sql.names import Names
 from redactor.sql.quote import identifier
 from redactor.sql.survey import LATER, FunctionRef, RelationRef, Role, Survey, exposes, survey
 
+_JSON = frozenset({"json", "jsonb"})
+"""to_json and its kin use a cast to these, if there is one."""
+
 _LATER_VERSIONS = {name: version for version, name in LATER.values() if name}
 
 
@@ -59,12 +62,17 @@ class Reading:
     # -------------------------------------------------------------- queries
 
     def query(
-        self, node: Node, also: frozenset[str] = frozenset(), alone: bool = True, output: bool = True
+        self,
+        node: Node,
+        also: frozenset[str] = frozenset(),
+        alone: bool = True,
+        output: bool = True,
+        start: int | None = None,
     ) -> tuple[str, ...] | None:
         """Judges a query or a data-modifying statement. Gives its output names where they are known.
 
         `alone`: it is the whole statement, so that set_config in it surely happens. `output`: what it gives reaches
-        the requester.
+        the requester. `start`: where in the text it begins, if its rows reach him in the order in which it gives them.
         """
         found = survey(node, also)
         if found.unknown:
@@ -74,7 +82,7 @@ class Reading:
         writes = [r for r in found.relations if r.role in writing.EVENTS]
         for ref in writes:
             self._target(ref)
-        lineage = Lineage(self._columns_of)
+        lineage = Lineage(self._columns_of, own=self._is_own)
         outputs: tuple[Output, ...] = ()
         guarded = [r for r in writes if id(r.node) in self._shields and self._shields[id(r.node)].covers]
         if hidden or guarded:
@@ -83,7 +91,9 @@ class Reading:
         for ref, shield in hidden:
             hiding.hide(self.text, ref, shield, found)
         if hidden:
-            hiding.complete_groups(self.text, node, hidden, self._bindings)
+            hiding.complete_groups(self.text, node, hidden)
+            if start is not None:
+                hiding.settle(self.text, node, start, hidden)
         if writes:
             writing.judge(self, node, found)
         return self._output_names(node)
@@ -126,14 +136,17 @@ class Reading:
         hiding.refuse_closed(shield)
         return shield
 
-    def resolve(self, ref: RelationRef) -> Relation | None:
-        """What a relation's name means. None: the session's own. Refuses unknown ones as PostgreSQL does."""
+    def resolve(self, ref: RelationRef, located: bool = True) -> Relation | None:
+        """What a relation's name means. None: the session's own. Refuses unknown ones as PostgreSQL does.
+
+        `located`: PostgreSQL says where in the text the name stands (in queries, not in utility commands).
+        """
         known = self._bindings.get(id(ref.node))
         if known is not None:
             return known[0]
         found = self.names.relation(ref.schema, ref.name)
         if found is None:
-            raise self.unknown_relation(ref)
+            raise self.unknown_relation(ref, located)
         self._bindings[id(ref.node)] = (found.relation, found.own)
         if found.relation is not None:
             self.relations[found.relation.qualified] = None
@@ -143,10 +156,13 @@ class Reading:
             self.relations[RelationName(found.own.schema, found.own.name)] = None
         return found.relation
 
-    def unknown_relation(self, ref: RelationRef) -> Exception:
-        """PostgreSQL's own error for a relation that does not exist."""
+    def unknown_relation(self, ref: RelationRef, located: bool) -> Exception:
+        """PostgreSQL's own error for a relation, or a schema, that does not exist."""
+        at = self.text.position(ref.at) if located else 0
+        if ref.schema is not None and not located and ref.schema not in self.world.catalog.schemas:
+            return imitation("3F000", f'schema "{ref.schema}" does not exist')
         name = f"{ref.schema}.{ref.name}" if ref.schema else ref.name
-        return imitation("42P01", f'relation "{name}" does not exist', self.text.position(ref.at))
+        return imitation("42P01", f'relation "{name}" does not exist', at)
 
     def own(self, ref: RelationRef) -> Own | None:
         """The session's own object that a resolved relation is."""
@@ -188,6 +204,10 @@ class Reading:
         for item in items:
             lineage.from_item(item, scope, ctes)
         return {s.alias: None if s.columns is None else tuple(n for n, _ in s.columns) for s in scope.sources}
+
+    def _is_own(self, node: Node) -> bool:
+        known = self._bindings.get(id(node))
+        return known is not None and known[0] is None
 
     def cover(self, column: ColumnName) -> Any:
         """The cover of a hidden column."""
@@ -232,16 +252,28 @@ class Reading:
                 why = self.world.clearance.hidden(self.world.derivation.operator(o))
                 if why:
                     raise of_reading(f"operator {o.schema}.{o.name}", _reads(why), self.world.clearance.hits(why))
-        for schema, name in found.types:
-            for t in self.names.types(schema, name):
-                why = self.world.type(t)
-                if why:
-                    raise of_reading(f"type {t.schema}.{t.name}", _reads(why), self.world.clearance.hits(why))
+        self._types(found)
         for name in found.attributes:
             # r.full_card is full_card(r) where r has no such column
             for method in self.names.functions(None, name):
                 if len(method.arguments) == 1 and self._takes_row(method):
                     self._user_function(method)
+
+    def _types(self, found: Survey) -> None:
+        mentioned = [t for schema, name in found.types for t in self.names.types(schema, name)]
+        words = {name for _, name in found.types} | {f.name for f in found.functions}
+        for t in mentioned:
+            why = self.world.type(t)
+            if why:
+                raise of_reading(f"type {t.schema}.{t.name}", _reads(why), self.world.clearance.hits(why))
+            for c in self.world.derivation.casts_of(t):
+                target = self.world.catalog.types.get(c.target)
+                # an explicit cast happens where the statement names its target; the others may happen anywhere
+                if c.context == "e" and target is not None and target.name not in words and target.name not in _JSON:
+                    continue
+                why = self.world.clearance.hidden(self.world.derivation.cast(c))
+                if why:
+                    raise of_reading(f"a cast of {t.schema}.{t.name}", _reads(why), self.world.clearance.hits(why))
 
     def _takes_row(self, f: Function) -> bool:
         t = self.world.catalog.types.get(f.arguments[0])
@@ -374,6 +406,8 @@ class Reading:
             return
         args = ref.node.get("args", [])
         name = constant(args[0]) if len(args) == 3 else None
+        if name is None and len(args) == 3:
+            name = _picked_setting(args[0], node)
         if name is None:
             raise of_kind("set_config", "which setting it changes is not in the text", "Name the setting, or use SET.")
         value = constant(args[1])
@@ -435,6 +469,20 @@ def _boolean(node: Node) -> bool | None:
     if text in ("f", "false", "off", "no", "0"):
         return False
     return None
+
+
+def _picked_setting(argument: Node, node: Node) -> str | None:
+    """The setting in `SELECT set_config(name, ...) FROM pg_settings WHERE name = '...'`, which pg_dump sends."""
+    select = node.get("SelectStmt", {})
+    tables = [f["RangeVar"]["relname"] for f in select.get("fromClause", ()) if "RangeVar" in f]
+    where = select.get("whereClause", {}).get("A_Expr", {})
+    operator = [n["String"]["sval"] for n in where.get("name", ())]
+    if tables != ["pg_settings"] or operator != ["="] or len(select["fromClause"]) != 1:
+        return None
+    named = [f["String"]["sval"] for f in argument.get("ColumnRef", {}).get("fields", ()) if "String" in f]
+    compared = where.get("lexpr", {}).get("ColumnRef", {}).get("fields", ())
+    same = [f["String"]["sval"] for f in compared if "String" in f]
+    return constant(where.get("rexpr", {})) if named[-1:] == ["name"] == same[-1:] else None
 
 
 def _bare(node: Node) -> bool:

@@ -74,9 +74,12 @@ def apply(reading: Reading, name: str, values: list[str] | None, local: bool) ->
 
 def encoding_is_readable(name: str) -> bool:
     """Whether text in a client encoding can be checked."""
-    return name.lower().replace("_", "").replace("-", "") in {
-        e.replace("_", "").replace("-", "") for e in READABLE_ENCODINGS
-    }
+    # PostgreSQL reads encodings' names without regard to case and to all but letters and digits
+    return _plain(name) in {_plain(e) for e in READABLE_ENCODINGS}
+
+
+def _plain(name: str) -> str:
+    return "".join(ch for ch in name.lower() if ch.isalnum())
 
 
 def transaction_options(reading: Reading, options: Iterable[Node]) -> None:

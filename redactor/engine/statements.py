@@ -41,7 +41,7 @@ def judge(reading: Reading, statement: Statement, again: Callable[[str], Decisio
             if "intoClause" in node:
                 definitions.select_into(reading, statement.node)
             else:
-                reading.query(statement.node)
+                reading.query(statement.node, start=statement.start)
         case "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt":
             reading.query(statement.node)
         case "PrepareStmt":
@@ -88,7 +88,7 @@ def _prepare(reading: Reading, node: Node, statement: Statement) -> None:
     start = text.tokens[i + 1].start
     for t in node.get("argtypes", ()):
         reading.mentions(survey({"TypeName": t["TypeName"]}), {})
-    reading.query(node["query"], alone=False)
+    reading.query(node["query"], alone=False, start=start)
     original = text.source[start : statement.end].decode()
     sent = text.render(start, statement.end).decode()
     reading.transitions.append(Prepare(node["name"], original, sent))
@@ -185,7 +185,7 @@ def _call(reading: Reading, node: Node, statement: Statement) -> None:
 def _lock(reading: Reading, node: Node, statement: Statement) -> None:
     del statement
     for ref in survey({"relations": node.get("relations", [])}).relations:
-        reading.resolve(ref)
+        reading.resolve(ref, located=False)
 
 
 _HANDLERS: dict[str, Handler] = {

@@ -109,10 +109,7 @@ class World:
             for r in self._protected():
                 oids.add(r.oid)
                 oids.update(i.oid for i in r.indexes)
-                for toast in self.catalog.relations.values():
-                    if toast.schema == "pg_toast" and toast.name == f"pg_toast_{r.oid}":
-                        oids.add(toast.oid)
-                        oids.update(i.oid for i in toast.indexes)
+                oids.update(r.toast)
             self._figures = tuple(sorted(oids))
         return self._figures
 

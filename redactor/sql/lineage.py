@@ -141,14 +141,21 @@ class Scope:
 class Lineage:
     """One statement's analysis. `uses` gathers how tainted columns shape rows; outputs are returned."""
 
-    def __init__(self, columns: Columns, rows: Rows | None = None, calls: Calls | None = None) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        rows: Rows | None = None,
+        calls: Calls | None = None,
+        own: Callable[[Node], bool] | None = None,
+    ) -> None:
+        self._own = own
         self._columns = columns
         self._rows = rows
         self._calls = calls
         self.uses: dict[tuple[ColumnName, Use], None] = {}
 
     def _again(self) -> Lineage:
-        return Lineage(self._columns, self._rows, self._calls)
+        return Lineage(self._columns, self._rows, self._calls, self._own)
 
     @property
     def shaping(self) -> Taint:
@@ -429,7 +436,7 @@ class Lineage:
             case "UpdateStmt":
                 for item in node.get("fromClause", ()):
                     self.from_item(item, scope, ctes)
-                self._assign(node.get("targetList", ()), target, scope, ctes)
+                self._assign(node.get("targetList", ()), target, scope, ctes, self._write(node))
                 self.use(self.value(node.get("whereClause"), scope, ctes), Use.PREDICATE)
             case "DeleteStmt":
                 for item in node.get("usingClause", ()):
@@ -450,7 +457,7 @@ class Lineage:
     ) -> None:
         outputs = self.query(node["selectStmt"], outer, ctes) if "selectStmt" in node else ()
         for _, taint in outputs:
-            self.use(taint, Use.WRITE)
+            self.use(taint, self._write(node))
         if "cols" in node:
             written = [c["ResTarget"]["name"] for c in node["cols"]]
         else:
@@ -468,10 +475,21 @@ class Lineage:
             # what would have been inserted is the requester's own
             proposed = Source("excluded", tuple((n, CLEAN) for n, _ in target.columns) if target.columns else None)
             both = Scope([target, proposed], outer)
-            self._assign(conflict.get("targetList", ()), target, both, ctes)
+            self._assign(conflict.get("targetList", ()), target, both, ctes, self._write(node))
             self.use(self.value(conflict.get("whereClause"), both, ctes), Use.PREDICATE)
 
-    def _assign(self, items: Iterable[Node], target: Source, scope: Scope, ctes: dict[str, tuple[Output, ...]]) -> None:
+    def _write(self, node: Node) -> Use:
+        """What filling the target is: a write, unless the target is the session's own."""
+        return Use.OUTPUT if self._own is not None and self._own(node["relation"]) else Use.WRITE
+
+    def _assign(
+        self,
+        items: Iterable[Node],
+        target: Source,
+        scope: Scope,
+        ctes: dict[str, tuple[Output, ...]],
+        use: Use = Use.WRITE,
+    ) -> None:
         for item in items:
             t = item["ResTarget"]
             self.use(target.taint_of(t["name"]) or CLEAN, Use.WRITE)
@@ -480,7 +498,7 @@ class Lineage:
                 if value["MultiAssignRef"].get("colno", 1) != 1:
                     continue
                 value = value["MultiAssignRef"]["source"]
-            self.use(self.value(value, scope, ctes), Use.WRITE)
+            self.use(self.value(value, scope, ctes), use)
 
     def _merge(self, node: Node, target: Source, scope: Scope, ctes: dict[str, tuple[Output, ...]]) -> None:
         self.from_item(node["sourceRelation"], scope, ctes)
@@ -489,7 +507,7 @@ class Lineage:
             when = wrapped["MergeWhenClause"]
             self.use(self.value(when.get("condition"), scope, ctes), Use.PREDICATE)
             if when.get("commandType") == "CMD_UPDATE":
-                self._assign(when.get("targetList", ()), target, scope, ctes)
+                self._assign(when.get("targetList", ()), target, scope, ctes, self._write(node))
             elif when.get("commandType") == "CMD_INSERT":
                 names = [t["ResTarget"]["name"] for t in when.get("targetList", ())]
                 values = when.get("values", ())

@@ -12,18 +12,18 @@ from typing import assert_never
 from redactor.sql.quote import identifier, literal
 from redactor.treatment import Mask, MaskKind
 
-_TEXT = re.compile(r"(text|character varying|character|name|pg_catalog\.(text|varchar|bpchar))(\(\d+\))?\Z")
+_TEXT = re.compile(r"(character varying|character|pg_catalog\.(text|varchar|bpchar|name)|text|name)(\(\d+\))?\Z")
 _INTEGER = {"smallint": 2, "integer": 4, "bigint": 8}
-_DATES = re.compile(r"(date|timestamp(\(\d\))? with(out)? time zone)\Z")
+_DATES = re.compile(r"((pg_catalog\.)?date|timestamp(\(\d\))? with(out)? time zone)\Z")
 _SIMPLE = {
     "boolean": re.compile(r"true|false"),
     "smallint": re.compile(r"-?\d{1,4}"),
     "integer": re.compile(r"-?\d{1,9}"),
     "bigint": re.compile(r"-?\d{1,18}"),
-    "date": re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])"),
+    "pg_catalog.date": re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])"),
     "double precision": re.compile(r"-?\d{1,9}(\.\d{1,9})?"),
     "numeric": re.compile(r"-?\d{1,9}(\.\d{1,9})?"),
-    "uuid": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    "pg_catalog.uuid": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
 }
 
 

@@ -10,6 +10,7 @@ that is on its way succeeds. An error makes `ahead` anew from `confirmed` and fr
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -471,9 +472,15 @@ class Conversation:
 
     # -------------------------------------------------------------- what is remembered of decisions
 
-    def next_id(self) -> str:
+    def next_id(self, decision: Decision | None = None) -> str:
+        """The id of the next decision: what its requester may quote, then session and number, which make it unique.
+
+        The first part is made of nothing but the login and what the refusal says anyway: it tells nothing else, not
+        even how many others there were.
+        """
         self.decisions += 1
-        return f"{self.id}-{self.decisions}"
+        said = "" if decision is None else repr((decision.footprint, decision.rules))
+        return f"{reference(self.requester.login, said)}-{self.id}-{self.decisions}"
 
     def record(self, now: float, id: str, decision: Decision, text: str, problem: Problem | None = None) -> Record:
         """The entry of a decision on a statement."""
@@ -495,11 +502,22 @@ class Conversation:
         )
 
 
+def reference(login: str, said: str) -> str:
+    """What a requester may quote of a decision: eight hexadecimal digits."""
+    return hashlib.sha256(f"{login}\0{said}".encode("utf-8", "replace")).hexdigest()[:8]
+
+
+def quotable(id: str) -> str:
+    """The part of a decision's id that its requester is told."""
+    return id.partition("-")[0]
+
+
 def refusal_of(decision: Refuse, id: str) -> Refusal:
     """What the error of a refused statement becomes. The id is named, unless the problem imitates PostgreSQL's own."""
     problem = decision.problem
     if problem.sqlstate == "42501" or problem.sqlstate.startswith(("54", "0A")):
-        detail = f"{problem.detail} Decision {id}." if problem.detail else f"Decision {id}."
+        quoted = f"Decision {quotable(id)}."
+        detail = f"{problem.detail} {quoted}" if problem.detail else quoted
         problem = replace(problem, detail=detail)
     return Refusal((MARK + id).encode(), problem)
 

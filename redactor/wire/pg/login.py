@@ -27,7 +27,7 @@ from redactor.model import (
     Verdict,
 )
 from redactor.wire.pg import messages
-from redactor.wire.pg.conversation import Conversation, Limits, Place
+from redactor.wire.pg.conversation import Conversation, Limits, Place, quotable, reference
 from redactor.wire.pg.encodings import codec_of
 from redactor.wire.pg.framing import HEADER, SMALL, Pending, frame, read_head, u32
 
@@ -236,8 +236,8 @@ class Login:
         context = judge.begin(self._requester, parameters, path)
         if isinstance(context, Context):
             return context
-        id = f"{self._id}-1"
-        problem = replace(context, detail=f"{context.detail} Decision {id}.".strip())
+        id = f"{reference(self._requester.login, 'start-up')}-{self._id}-1"
+        problem = replace(context, detail=f"{context.detail} Decision {quotable(id)}.".strip())
         entry = Entry(now, id, Verdict.REFUSED, self._requester, (), (), "", "", judge.snapshot, "refused", problem)
         raise Fatal(problem, entry)
 

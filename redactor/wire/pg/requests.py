@@ -267,13 +267,16 @@ class Requests:
         turn: Turn | None
         match decision:
             case Allow():
-                turn = Turn([c.record(now, c.next_id(), decision, text)], passes=True) if decision.recorded else None
+                turn = None
+                if decision.recorded:
+                    turn = Turn([c.record(now, c.next_id(decision), decision, text)], passes=True)
             case Redact(sent):
                 encoded = self._encoded(sent)
                 if encoded is None:
                     return self._refuse_query(_UNSENDABLE, text, now)
                 expected.texts = text, sent
-                turn = Turn([c.record(now, c.next_id(), decision, text), ToServer(messages.query(encoded))])
+                noted = c.record(now, c.next_id(decision), decision, text)
+                turn = Turn([noted, ToServer(messages.query(encoded))])
             case Refuse():
                 return self._refuse_query(decision, text, now)
             case _:
@@ -289,7 +292,7 @@ class Requests:
 
     def _refuse_query(self, decision: Refuse, text: str, now: float) -> Turn:
         c = self._c
-        id = c.next_id()
+        id = c.next_id(decision)
         refusal = refusal_of(decision, id)
         sent = self._failing(decision, id)
         expected = Expected(_Q, transitions=decision.transitions, refusal=refusal)
@@ -340,12 +343,12 @@ class Requests:
         match decision:
             case Allow():
                 if decision.recorded:
-                    before.append(c.record(now, c.next_id(), decision, text))
+                    before.append(c.record(now, c.next_id(decision), decision, text))
             case Redact(sent):
                 encoded = self._encoded(sent)
                 if encoded is None:
                     return self._refuse_parse(name, _UNSENDABLE, text, now)
-                before.append(c.record(now, c.next_id(), decision, text))
+                before.append(c.record(now, c.next_id(decision), decision, text))
                 before.append(ToServer(messages.parse(name, encoded, types)))
             case Refuse():
                 return self._refuse_parse(name, decision, text, now)
@@ -369,9 +372,12 @@ class Requests:
 
     def _refuse_parse(self, name: bytes, decision: Refuse, text: str, now: float) -> Turn:
         c = self._c
-        id = c.next_id()
+        id = c.next_id(decision)
         refusal = refusal_of(decision, id)
         sent = self._failing(decision, id)
+        if not name:
+            # the server drops the unnamed statement before it reads the new one
+            c.ahead.pop(b"", None)
         c.queue.append(Expected(_P, refusal=refusal, name=name))
         return Turn([c.record(now, id, decision, text, refusal.problem), ToServer(messages.parse(name, sent))])
 
@@ -470,7 +476,7 @@ class Requests:
         if statement.recorded and kind is BIND:
             # each execution is remembered; the entry made at Parse stands for the first
             if not statement.covered:
-                before.insert(0, c.record(now, c.next_id(), statement.decision, statement.text))
+                before.insert(0, c.record(now, c.next_id(statement.decision), statement.decision, statement.text))
             statement.covered = False
         if statement.sent == statement.text:
             c.queue.append(kind)
