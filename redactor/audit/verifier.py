@@ -441,8 +441,10 @@ def _entries(
         elif sealed is not None:
             report.wrong.append(Wrong("added", f"entry {sequence} was logged without a sealed text", sequence))
         if entry.get("kind") == "retention" and isinstance(entry.get("through"), int):
-            retired = max(retired, entry["through"])
-            report.notes.append(f"entry {sequence} retired the texts of entries 0-{entry['through']}")
+            # It speaks of entries before it only: nobody may retire in advance what is yet to be logged.
+            through = min(entry["through"], sequence - 1)
+            retired = max(retired, through)
+            report.notes.append(f"entry {sequence} retired the texts of entries 0-{through}")
     for sequence, number in failed:
         if sequence < head.size and not seen[sequence]:
             seen[sequence] = 1

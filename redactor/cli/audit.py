@@ -331,7 +331,12 @@ def _tell(report: Report, as_json: bool) -> None:
     if report.root:
         console.print(f"root {report.root}", soft_wrap=True)
     if report.ok:
-        console.print(Text("The log is as it was signed.", "green"))
+        what = (
+            "The log is as it was signed."
+            if report.entries == report.size
+            else "These entries are as they were signed."
+        )
+        console.print(Text(what, "green"))
     else:
         first = next((w.sequence for w in report.wrong if w.sequence is not None), None)
         where = "" if first is None else f" The first that is wrong is entry {first}."

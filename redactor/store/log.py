@@ -175,6 +175,8 @@ class Log:
 
         What the tree holds stays, so every proof still holds; the texts cannot be had back from this store.
         """
+        await self._drain(final=False)
+        through = min(through, self._size - 1)
         await self._journal.append(entries.retention(self._clock(), through, because))
         await self._drain(final=True)
         return await self._database.run(lambda c: ledger.retire(c, through), write=True)
@@ -287,7 +289,11 @@ class Log:
         size = self._size
         if records:
             offset = records[-1].end
-            size = ledger.append(connection, segment.id, [(r.number, r.payload) for r in records])
+            try:
+                size = ledger.append(connection, segment.id, [(r.number, r.payload) for r in records])
+            except ValueError as e:
+                what = f"the journal's file {segment.path.name} holds a record that this redactor cannot read"
+                raise LogUnavailable(what, str(e)) from None
         elif damage is not None:
             offset = damage.offset + damage.length
         return _Moved(segment, offset, size, damage)

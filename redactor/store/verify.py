@@ -98,8 +98,9 @@ def _walk(connection: Connection, signed: dict[int, Checkpoint], newest: int, re
         broken = broken or bool(faults)
         value = _object(row.leaf)
         if value.get("kind") == "retention" and isinstance(value.get("through"), int):
-            retired = max(retired, value["through"])
-            report.notes.append(f"entry {row.sequence} retired the texts of entries 0-{value['through']}")
+            through = min(value["through"], row.sequence - 1)
+            retired = max(retired, through)
+            report.notes.append(f"entry {row.sequence} retired the texts of entries 0-{through}")
         if row.sealed is None and isinstance(value.get("sealed"), dict):
             gone.append(row.sequence)
         if not faults and row.sequence < newest:

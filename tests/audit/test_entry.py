@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -37,6 +38,8 @@ def test_the_fields_are_those_published() -> None:
     _, value = place(made.body, "ab" * 16, 3, 4)
     assert set(value) == set(FIELDS)
     assert (value["journal"], value["number"], value["sequence"]) == ("ab" * 16, 3, 4)
+    published = (Path(__file__).parents[2] / "docs/log.md").read_text()
+    assert [name for name in FIELDS if f"`{name}`" not in published] == []
     assert value["at"] == "2026-05-28T20:26:40.250000Z"
     assert value["columns"] == [{"column": "public.residents.alien_number", "use": "predicate"}]
     assert value["groups"] == ["all", "staff"]

@@ -161,6 +161,13 @@ def test_a_text_may_be_gone_only_where_the_log_says_so() -> None:
     assert verify(gone).ok
 
 
+def test_nothing_is_retired_in_advance() -> None:
+    ahead = export(4, retired=1000)
+    report = verify(ahead)
+    assert report.ok
+    assert "texts of entries 0-2" in report.notes[0]
+
+
 def test_garbage_is_refused_with_a_reason() -> None:
     for garbage in ([], [b""], [b"\n"], [b"{}\n"], [b"\xff\xfe"], [b"[" * 100_000 + b"\n"]):
         report = verify(garbage)
