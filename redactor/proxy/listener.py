@@ -24,6 +24,8 @@ class Proxy:
         self._services = services
         self._relays: set[Relay] = set()
         self._server: asyncio.Server | None = None
+        self.port = 0
+        """The port that it listens on: the one that was asked for, or the one that was free."""
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -31,18 +33,13 @@ class Proxy:
     def counters(self) -> Counters:
         return self._services.counters
 
-    @property
-    def port(self) -> int:
-        """The port that it listens on: the one that was asked for, or the one that was free."""
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
-
     async def listen(self) -> None:
         """Begins to accept clients. Raises OSError when the address cannot be had."""
         loop = asyncio.get_running_loop()
         address = self._services.settings.listen
         host = None if address.host == "*" else address.host
         self._server = await loop.create_server(self._accept, host, address.port, backlog=1024)
+        self.port = int(self._server.sockets[0].getsockname()[1])
 
     def _accept(self) -> Relay:
         relay = Relay(self._services, self._done)

@@ -100,7 +100,7 @@ class WordJudge:
                 pass
             elif self.refused in s or ("hidden" in context.path and re.search(r"\bthing\b", s)):
                 problem = Problem("42501", "that is refused", "The reason.", "Do without.")
-                sent = ";".join([*statements[:i], Refuse.failing()])
+                sent = ";".join([*statements[:i], Refuse.failing()]).replace(*self.redacted)
                 return Refuse(sent, problem, Footprint(), (RULE,), tuple(done), "shape")
             done.append(transitions_of(s))
             for t in done[-1]:
