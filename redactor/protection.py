@@ -94,7 +94,10 @@ class Shield:
 class Clearance:
     """What requesters with certain policy roles may not see."""
 
-    def __init__(self, derivation: Derivation, review: Review, policy: Policy, roles: frozenset[str]) -> None:
+    def __init__(
+        self, derivation: Derivation, review: Review, policy: Policy, roles: frozenset[str], mask_key: str = ""
+    ) -> None:
+        self._mask_key = mask_key
         self._derivation = derivation
         self._review = review
         self._policy = policy
@@ -229,7 +232,7 @@ class Clearance:
             case RefuseRead() if why == (name,) or any(self._refused(c) for c in why):
                 text = None
             case Mask() as mask if why == (name,):
-                text = expression(mask, column.name, type_name)
+                text = expression(mask, column.name, type_name, self._mask_key)
                 varies = mask.depends_on_value
             case _:
                 # what only derives from something hidden keeps nothing of it

@@ -62,8 +62,14 @@ class Engine:
     """Decides under one snapshot."""
 
     def __init__(
-        self, catalog: Catalog, policy: Policy, review: Review, lists: builtins.Builtins | None = None
+        self,
+        catalog: Catalog,
+        policy: Policy,
+        review: Review,
+        lists: builtins.Builtins | None = None,
+        mask_key: str = "",
     ) -> None:
+        self._mask_key = mask_key
         self._catalog = catalog
         self._policy = policy
         self._review = review
@@ -114,7 +120,7 @@ class Engine:
         """What requesters with those roles see."""
         known = self._worlds.get(roles)
         if known is None:
-            clearance = Clearance(self._derivation, self._review, self._policy, roles)
+            clearance = Clearance(self._derivation, self._review, self._policy, roles, self._mask_key)
             self._worlds[roles] = known = World(self._catalog, self._derivation, clearance, self._builtins)
         return known
 
