@@ -18,8 +18,10 @@ from redactor.model import ColumnName, RelationName
 from redactor.review import Review
 from redactor.sql import grammar
 from redactor.sql.grammar import Node
-from redactor.sql.lineage import CLEAN, Lineage, Output, Scope, Source, Taint, join, walk
+from redactor.sql.labels import walk
+from redactor.sql.lineage import Lineage
 from redactor.sql.plpgsql import TriggerReads, reads, trigger_reads
+from redactor.sql.scopes import CLEAN, Output, Scope, Source, Taint, join
 from redactor.sql.survey import survey
 
 ROWS = "*"

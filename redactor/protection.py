@@ -17,8 +17,8 @@ from redactor.derivation import ROWS, Derivation, rows_of
 from redactor.model import ColumnName, RelationName, RuleHit
 from redactor.policy import Policy, Ruling
 from redactor.review import Review
-from redactor.sql.lineage import Taint, join
 from redactor.sql.masks import expression
+from redactor.sql.scopes import Taint, join
 from redactor.tags import UNREVIEWED
 from redactor.treatment import FilterRows, Mask, RefuseRead, Shaping, strictest, strictest_shaping
 

@@ -14,7 +14,7 @@ from redactor.engine.reading import Reading
 from redactor.engine.refusal import of_gap, of_kind, of_write
 from redactor.model import Drop, Make, Own, SchemaChanged
 from redactor.sql.grammar import Node, Statement
-from redactor.sql.lineage import walk
+from redactor.sql.labels import walk
 from redactor.sql.survey import RelationRef, Role, survey
 
 _TABLE_PARTS = frozenset(

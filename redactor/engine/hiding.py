@@ -12,7 +12,7 @@ from redactor.engine.refusal import of_kind, of_reading
 from redactor.engine.text import Text
 from redactor.protection import Shield
 from redactor.sql.grammar import Node
-from redactor.sql.lineage import walk
+from redactor.sql.labels import walk
 from redactor.sql.quote import identifier, qualified
 from redactor.sql.survey import RelationRef, Survey
 

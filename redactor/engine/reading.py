@@ -30,9 +30,10 @@ from redactor.model import (
 from redactor.protection import Shield
 from redactor.sql.builtins import Effect, Kind, Verdict
 from redactor.sql.grammar import Node
-from redactor.sql.lineage import CLEAN, Lineage, Output, Scope
+from redactor.sql.lineage import Lineage
 from redactor.sql.names import Names
 from redactor.sql.quote import identifier
+from redactor.sql.scopes import CLEAN, Output, Scope
 from redactor.sql.survey import LATER, FunctionRef, RelationRef, Role, Survey, exposes, survey
 
 _JSON = frozenset({"json", "jsonb"})

@@ -14,7 +14,7 @@ from redactor.engine.refusal import of_kind, of_use, of_write
 from redactor.model import ColumnName, Use
 from redactor.protection import Cover, Hazard, Shield
 from redactor.sql.grammar import Node
-from redactor.sql.lineage import walk
+from redactor.sql.labels import walk
 from redactor.sql.quote import identifier
 from redactor.sql.survey import RelationRef, Role, Survey
 

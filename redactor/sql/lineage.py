@@ -1,6 +1,6 @@
 """Which columns decide what a query gives: lineage through scopes, subqueries, CTEs and set operations.
 
-Knows PostgreSQL's scoping rules and, by a callback, what relations have which columns. It serves people: errors that
+Knows, by a callback, what relations have which columns. It serves people: errors that
 name the column, the log's list of columns, refusing what shapes rows; and it tells what a view derives from. Security
 does not rest on it (hiding at the source does), so where a name cannot be resolved it errs towards more columns.
 
@@ -9,22 +9,13 @@ A taint is the set of (relation, column) that a value derives from. A query's ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from redactor.model import ColumnName, ColumnUse, Use
 from redactor.sql.grammar import Node
-
-Taint = frozenset[ColumnName]
-CLEAN: Taint = frozenset()
-Output = tuple[str, Taint]
-
-
-def join(taints: Iterable[Taint]) -> Taint:
-    """The union of taints."""
-    return CLEAN.union(*taints)
-
+from redactor.sql.labels import label
+from redactor.sql.scopes import CLEAN, Output, Scope, Source, Taint, join
 
 # Aggregates that compute something which hidden values would make silently wrong. Those that hand values on as they
 # are (array_agg, json_agg, string_agg ...) give hidden ones like any other output
@@ -38,30 +29,6 @@ _COMPUTING = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What FROM gives a name to. `columns` None: unknown, any name may be one, with the taint `rest`."""
-
-    alias: str
-    columns: tuple[Output, ...] | None
-    rest: Taint = CLEAN
-    schema: str | None = None
-
-    def taint_of(self, name: str) -> Taint | None:
-        """The taint of a column; None if there is none of that name."""
-        if self.columns is None:
-            return self.rest
-        found = [t for n, t in self.columns if n == name]
-        return join(found) if found else None
-
-    @property
-    def whole(self) -> Taint:
-        """The taint of the row as a value."""
-        if self.columns is None:
-            return self.rest
-        return join(t for _, t in self.columns)
-
-
 Columns = Callable[[Node], tuple[Output, ...] | None]
 """Given a RangeVar that is not a CTE: its columns with their taints, None where they are not known."""
 
@@ -71,71 +38,6 @@ Rows = Callable[[Node], Taint]
 
 Calls = Callable[[Node], Taint]
 """Given a FuncCall: what the function itself reads. Only in a view's or a function's analysis."""
-
-
-@dataclass(slots=True)
-class Scope:
-    """The names that an expression sees: its own query's sources, then the queries around it."""
-
-    sources: list[Source]
-    outer: Scope | None = None
-    aliases: list[Output] = field(default_factory=list)
-
-    def column(self, name: str) -> Taint:
-        """What a bare name stands for: a column, or a whole row."""
-        scope: Scope | None = self
-        while scope is not None:
-            found = [t for s in scope.sources if (t := s.taint_of(name)) is not None and s.columns is not None]
-            if found:
-                return join(found)
-            rows = [s for s in scope.sources if s.alias == name]
-            if rows:
-                return join(s.whole for s in rows)
-            unsure = [s.rest for s in scope.sources if s.columns is None]
-            if unsure:
-                return join(unsure)
-            scope = scope.outer
-        return CLEAN
-
-    def source(self, alias: str) -> Source | None:
-        """The source of that alias, innermost first."""
-        scope: Scope | None = self
-        while scope is not None:
-            for s in scope.sources:
-                if s.alias == alias:
-                    return s
-            scope = scope.outer
-        return None
-
-    def is_row(self, fields: tuple[str, ...]) -> bool:
-        """Whether a bare name is a source's whole row."""
-        if len(fields) != 1:
-            return False
-        scope: Scope | None = self
-        while scope is not None:
-            if any(s.columns is not None and s.taint_of(fields[0]) is not None for s in scope.sources):
-                return False
-            if any(s.alias == fields[0] for s in scope.sources):
-                return True
-            scope = scope.outer
-        return False
-
-    def dotted(self, fields: tuple[str, ...], star: bool) -> Taint:
-        """What a dotted name stands for."""
-        if star:
-            if not fields:
-                return join(s.whole for s in self.sources)
-            found = self.source(fields[-1])
-            return found.whole if found else CLEAN
-        if len(fields) == 1:
-            return self.column(fields[0])
-        found = self.source(fields[-2])
-        if found is not None:
-            taint = found.taint_of(fields[-1])
-            # not a column: functional notation hands the whole row to a function
-            return found.whole if taint is None else taint
-        # (composite column).field
-        return self.column(fields[0]) if len(fields) == 2 else CLEAN
 
 
 class Lineage:
@@ -322,7 +224,7 @@ class Lineage:
                 for s in scope.sources if not star else filter(None, (scope.source(star[-1]),)):
                     outputs += s.columns if s.columns is not None else (("?column?", s.rest),)
                 continue
-            outputs.append((target.get("name") or _label(value), self.value(value, scope, ctes)))
+            outputs.append((target.get("name") or label(value), self.value(value, scope, ctes)))
         return tuple(outputs)
 
     # -------------------------------------------------------------- FROM
@@ -377,7 +279,7 @@ class Lineage:
         # how many rows a function gives may hang on its arguments
         self.use(taint, Use.PREDICATE)
         alias = node.get("alias", {})
-        name = alias.get("aliasname") or next((_label(c) for c in calls), "")
+        name = alias.get("aliasname") or next((label(c) for c in calls), "")
         named = _colnames(alias) or [c["ColumnDef"]["colname"] for c in node.get("coldeflist", ())]
         if named and (node.get("coldeflist") or len(calls) == 1):
             return (
@@ -628,79 +530,3 @@ def _renamed(columns: tuple[Output, ...], names: list[str]) -> tuple[Output, ...
     if not names:
         return columns
     return tuple((names[i] if i < len(names) else n, t) for i, (n, t) in enumerate(columns))
-
-
-def _label(value: Node) -> str:
-    """The name that PostgreSQL gives an unnamed output (FigureColname)."""
-    kind = next(iter(value), "")
-    node: Node = value.get(kind, {})
-    match kind:
-        case "ColumnRef":
-            names = [f["String"]["sval"] for f in node["fields"] if "String" in f]
-            return names[-1] if names else "?column?"
-        case "FuncCall":
-            return str(node["funcname"][-1]["String"]["sval"])
-        case "TypeCast":
-            inner = _label(node["arg"])
-            return inner if inner != "?column?" else str(node["typeName"]["names"][-1]["String"]["sval"])
-        case "A_Indirection":
-            last = [p["String"]["sval"] for p in node["indirection"] if "String" in p]
-            return last[-1] if last else _label(node["arg"])
-        case "CollateClause":
-            return _label(node["arg"])
-        case "CaseExpr":
-            inner = _label(node["defresult"]) if "defresult" in node else "?column?"
-            return inner if inner != "?column?" else "case"
-        case "A_ArrayExpr":
-            return "array"
-        case "CoalesceExpr":
-            return "coalesce"
-        case "MinMaxExpr":
-            return "greatest" if node.get("op") == "IS_GREATEST" else "least"
-        case "RowExpr":
-            return "row"
-        case "SubLink":
-            match node.get("subLinkType"):
-                case "EXISTS_SUBLINK":
-                    return "exists"
-                case "ARRAY_SUBLINK":
-                    return "array"
-                case "EXPR_SUBLINK":
-                    select = node["subselect"].get("SelectStmt", {})
-                    first = next(iter(_leftmost(select).get("targetList", ())), None)
-                    if first is not None:
-                        return first["ResTarget"].get("name") or _label(first["ResTarget"]["val"])
-            return "?column?"
-        case "A_Expr":
-            return "nullif" if node.get("kind") == "AEXPR_NULLIF" else "?column?"
-        case "SQLValueFunction":
-            return str(node.get("op", "")).removeprefix("SVFOP_").removesuffix("_N").lower()
-        case "XmlExpr":
-            return str(node.get("op", "")).removeprefix("IS_").lower()
-        case "GroupingFunc":
-            return "grouping"
-        case _:
-            return "?column?"
-
-
-def _leftmost(select: Node) -> Node:
-    while "larg" in select:
-        select = select["larg"]
-    return select
-
-
-def walk(node: Any) -> Iterator[tuple[str, Node]]:
-    """Every wrapped node below, as (kind, fields), in no particular order."""
-    stack = [node]
-    while stack:
-        item = stack.pop()
-        if type(item) is list:
-            stack.extend(item)
-        elif type(item) is dict:
-            for key, inner in item.items():
-                if type(inner) is dict:
-                    if key[0].isupper():
-                        yield key, inner
-                    stack.append(inner)
-                elif type(inner) is list:
-                    stack.append(inner)

@@ -16,8 +16,8 @@ from redactor.errors import RedactorError
 from redactor.model import ColumnName
 from redactor.sql import grammar
 from redactor.sql.grammar import Node
-from redactor.sql.lineage import CLEAN, Scope, Source, Taint
 from redactor.sql.quote import identifier
+from redactor.sql.scopes import CLEAN, Scope, Source, Taint
 
 
 class Reader(Protocol):

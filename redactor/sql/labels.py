@@ -1,0 +1,87 @@
+"""The names that PostgreSQL gives to what a query does not name, and a walk over a tree.
+
+Knows libpg_query's trees and PostgreSQL's FigureColname (parser/parse_target.c); must not know any catalog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from redactor.sql.grammar import Node
+
+
+def label(value: Node) -> str:
+    """The name that PostgreSQL gives an unnamed output (FigureColname)."""
+    kind = next(iter(value), "")
+    node: Node = value.get(kind, {})
+    match kind:
+        case "ColumnRef":
+            names = [f["String"]["sval"] for f in node["fields"] if "String" in f]
+            return names[-1] if names else "?column?"
+        case "FuncCall":
+            return str(node["funcname"][-1]["String"]["sval"])
+        case "TypeCast":
+            inner = label(node["arg"])
+            return inner if inner != "?column?" else str(node["typeName"]["names"][-1]["String"]["sval"])
+        case "A_Indirection":
+            last = [p["String"]["sval"] for p in node["indirection"] if "String" in p]
+            return last[-1] if last else label(node["arg"])
+        case "CollateClause":
+            return label(node["arg"])
+        case "CaseExpr":
+            inner = label(node["defresult"]) if "defresult" in node else "?column?"
+            return inner if inner != "?column?" else "case"
+        case "A_ArrayExpr":
+            return "array"
+        case "CoalesceExpr":
+            return "coalesce"
+        case "MinMaxExpr":
+            return "greatest" if node.get("op") == "IS_GREATEST" else "least"
+        case "RowExpr":
+            return "row"
+        case "SubLink":
+            match node.get("subLinkType"):
+                case "EXISTS_SUBLINK":
+                    return "exists"
+                case "ARRAY_SUBLINK":
+                    return "array"
+                case "EXPR_SUBLINK":
+                    select = node["subselect"].get("SelectStmt", {})
+                    first = next(iter(leftmost(select).get("targetList", ())), None)
+                    if first is not None:
+                        return first["ResTarget"].get("name") or label(first["ResTarget"]["val"])
+            return "?column?"
+        case "A_Expr":
+            return "nullif" if node.get("kind") == "AEXPR_NULLIF" else "?column?"
+        case "SQLValueFunction":
+            return str(node.get("op", "")).removeprefix("SVFOP_").removesuffix("_N").lower()
+        case "XmlExpr":
+            return str(node.get("op", "")).removeprefix("IS_").lower()
+        case "GroupingFunc":
+            return "grouping"
+        case _:
+            return "?column?"
+
+
+def leftmost(select: Node) -> Node:
+    while "larg" in select:
+        select = select["larg"]
+    return select
+
+
+def walk(node: Any) -> Iterator[tuple[str, Node]]:
+    """Every wrapped node below, as (kind, fields), in no particular order."""
+    stack = [node]
+    while stack:
+        item = stack.pop()
+        if type(item) is list:
+            stack.extend(item)
+        elif type(item) is dict:
+            for key, inner in item.items():
+                if type(inner) is dict:
+                    if key[0].isupper():
+                        yield key, inner
+                    stack.append(inner)
+                elif type(inner) is list:
+                    stack.append(inner)
