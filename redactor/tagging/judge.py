@@ -42,7 +42,7 @@ _SENTENCE = 9
 """A name of more words than this is a question of a survey, and mentions things that the column does not hold."""
 
 _RECURS = 3
-"""In this many tables of a source a column's name is that of a key, or of a stamp; an identifier's in two."""
+"""In this many tables of a source a column's name is that of a key, or of a stamp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def suggest(tables: Iterable[TableFacts], pack: Pack) -> Iterator[Finding]:
     for table in tables:
         often.setdefault(table.source, Counter()).update({c.name for c in table.columns})
     for table in tables:
-        yield from judge(table, pack, frozenset(c for c, n in often[table.source].items() if _recurs(c, n, pack)))
+        yield from judge(table, pack, frozenset(c for c, n in often[table.source].items() if n >= _RECURS))
 
 
 def judge_each(rows: Sequence[Mapping[str, Any]], pack: Pack) -> Iterator[tuple[Mapping[str, Any], Finding]]:
@@ -142,10 +142,6 @@ def follow_keys(
             row.append(f)
         out.append(row)
     return out
-
-
-def _recurs(column: str, tables: int, pack: Pack) -> bool:
-    return tables >= _RECURS or (tables > 1 and pack.vocabulary.words(column)[-1:] == ("identifier",))
 
 
 def _finding(table: TableFacts, fact: ColumnFacts, said: Said, reading: Reading, pack: Pack, recurs: bool) -> Finding:

@@ -20,10 +20,13 @@ class _Alternative:
 
     needs: tuple[tuple[frozenset[str], tuple[str, ...]], ...]
     bars: frozenset[str]
+    bar_starts: tuple[str, ...]
     only: frozenset[str] | None
 
     def fits(self, words: Collection[str], weighty: Collection[str]) -> bool:
-        if self.bars and not self.bars.isdisjoint(words):
+        if not self.bars.isdisjoint(words):
+            return False
+        if self.bar_starts and any(w.startswith(self.bar_starts) for w in words):
             return False
         for options, starts in self.needs:
             if options.isdisjoint(words) and not (starts and any(w.startswith(starts) for w in words)):
@@ -66,7 +69,8 @@ def _alternative(text: str) -> _Alternative:
                     tuple(w[:-1] for w in options if w.endswith("*")),
                 )
             )
-    return _Alternative(tuple(needs), frozenset(bars), frozenset(only) if exact else None)
+    starts = tuple(w[:-1] for w in bars if w.endswith("*"))
+    return _Alternative(tuple(needs), frozenset(bars), starts, frozenset(only) if exact else None)
 
 
 def words_in(text: str) -> frozenset[str]:

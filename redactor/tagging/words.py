@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 _PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -25,18 +25,25 @@ def plain(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
-def pieces_of(identifier: str) -> list[str]:
+def pieces_of(identifier: str, knows: Callable[[str], bool] = lambda word: False) -> list[str]:
     """The identifier cut at its own seams (punctuation, case, digits), in lower case.
 
-    A run of capitals before a capitalised word is a word of its own: `IPAddress` is `ip`, `address`.
+    A run of capitals before a capitalised word is a word of its own: `IPAddress` is `ip`, `address`; and so it is
+    before a word in small letters where both are known: `ESLflag` is `esl`, `flag`.
     """
     out: list[str] = []
     for chunk in re.split(r"[^A-Za-z0-9]+", plain(identifier)):
         # `IPAddress`: the last capital belongs to the word that follows; `URLs`, `IDs` stay whole
         chunk = re.sub(r"([A-Z]{2,})s\b", lambda m: m.group(1) + "S", chunk)
+        chunk = re.sub(r"([A-Z]{2,})([a-z]{2,})", lambda m: _seam(m.group(1), m.group(2), knows), chunk)
         chunk = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1 \2", chunk)
         out.extend(m.group().lower() for m in _PIECES.finditer(chunk))
     return out
+
+
+def _seam(capitals: str, small: str, knows: Callable[[str], bool]) -> str:
+    usual = knows((capitals[-1] + small).lower())
+    return f"{capitals} {small}" if not usual and knows(capitals.lower()) and knows(small) else capitals + small
 
 
 def singular(word: str) -> str:
@@ -76,7 +83,7 @@ class Vocabulary:
         return found
 
     def _read(self, identifier: str) -> Iterable[str]:
-        pieces = self._joined(pieces_of(identifier))
+        pieces = self._joined(pieces_of(identifier, self._knows))
         for at, piece in enumerate(pieces):
             if piece.isdigit():
                 continue
