@@ -146,6 +146,13 @@ class Derivation:
         else:
             # reading a parent reads its children; reading a child reads a part of what the parent is
             taint |= {rows_of(r.qualified) for r in self.family(relation)}
+            if relation.partition:
+                # which rows a partition has is what its key says
+                for parent in relation.parents:
+                    above = self.catalog.relations.get(parent)
+                    if above is not None:
+                        columns = self.columns(above)
+                        taint |= join(columns.get(c, CLEAN) for c in above.partition_columns)
             if relation.row_security:
                 for policy in relation.policies:
                     for text in (policy.using, policy.check):
@@ -401,13 +408,12 @@ class Derivation:
             return unread
         return found
 
-    def constraint(self, relation: Relation, constraint: Constraint) -> Taint:
-        """What a constraint compares: the columns it names, and what its expressions read."""
-        columns = self.columns(relation)
-        taint = join(columns.get(c, CLEAN) for c in constraint.columns)
-        if constraint.kind == "x":
-            taint |= opaque("constraint", constraint.name) if not constraint.columns else CLEAN
-        return taint
+    def check(self, relation: Relation, constraint: Constraint) -> Taint:
+        """What a CHECK's expression reads, by whatever functions."""
+        text = constraint.definition.strip()
+        for end in (" NOT VALID", " NO INHERIT", " NOT ENFORCED"):
+            text = text.removesuffix(end)
+        return self.expression(text.removeprefix("CHECK "), relation)
 
 
 # they answer nothing: one skips updates that change nothing, the others check keys (pg_constraint tells of those)

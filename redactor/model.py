@@ -414,3 +414,7 @@ class Judge(Protocol):
     def forbidden(self, requester: Requester) -> frozenset[tuple[int, int]]:
         """The (relation oid, attnum; 0: whole row) that no RowDescription to the requester may name."""
         ...
+
+    def tells(self, requester: Requester, sqlstate: str, relation: RelationName, detail: str) -> bool:
+        """Whether the DETAIL of an error about that relation (fields s, t) would show hidden values."""
+        ...

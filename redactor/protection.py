@@ -324,8 +324,8 @@ class Clearance:
                 for why in self._trigger(r, trigger.name):
                     for column in trigger.columns or (ROWS,):
                         add(column, f"trigger {trigger.name} of {r.qualified} reads {_listed(why)}", why)
-            if event == "update":
-                self._update_hazards(r, add)
+            if event in ("insert", "update"):
+                self._evaluated(r, event, add)
             if event in ("update", "delete"):
                 self._referrers(r, event, add)
             for rule in r.rules:
@@ -350,27 +350,50 @@ class Clearance:
                 bad += secret
         return [bad] if bad else []
 
-    def _update_hazards(self, relation: Relation, add: _Add) -> None:
+    def _evaluated(self, relation: Relation, event: str, add: _Add) -> None:
+        """What the server computes of the new row and compares it with."""
         columns = self._derivation.columns(relation)
-        compared: list[tuple[str, Iterable[str]]] = []
+        own = {ColumnName(relation.schema, relation.name, c.name) for c in relation.columns}
+        compared: list[tuple[str, Taint]] = []
         for c in relation.constraints:
-            if c.kind in ("p", "u", "c", "x"):
-                compared.append((f"constraint {c.name}", c.columns))
+            if c.kind == "c":
+                compared.append((f"constraint {c.name}", self._derivation.check(relation, c)))
+            elif c.kind in ("p", "u", "x"):
+                compared.append((f"constraint {c.name}", join(columns.get(n, frozenset()) for n in c.columns)))
         for index in relation.indexes:
-            if index.unique and not index.constraint:
-                compared.append((f"unique index {index.name}", index.columns))
-        for what, names in compared:
-            secret = self.hidden(join(columns.get(n, frozenset()) for n in names))
-            if secret:
-                for n in names:
-                    add(n, f"{what} compares it with {_listed(secret)}", secret)
+            texts = [t for t in (index.expressions, index.predicate) if t is not None]
+            taint = join(self._derivation.expression(t, relation) for t in texts)
+            if index.unique or texts:
+                plain = join(columns.get(n, frozenset()) for n in index.columns)
+                compared.append((f"index {index.name}", taint | plain if index.unique else taint - own))
         for column in relation.columns:
             if column.generated is not None:
-                reads = self._derivation.expression(column.generated, relation)
-                secret = self.hidden(reads)
-                if secret:
-                    for n in (c.name for c in reads if c.of == relation.qualified):
-                        add(n, f"generated column {column.name} computes it with {_listed(secret)}", secret)
+                compared.append(
+                    (f"generated column {column.name}", self._derivation.expression(column.generated, relation))
+                )
+            made = self._derivation.catalog.types.get(column.type_oid)
+            if made is not None and made.kind == "d":
+                taint = self._derivation.type(made)
+                if self.hidden(taint):
+                    add(column.name, f"type {made.schema}.{made.name} reads {_listed(self.hidden(taint))}", taint)
+        for what, taint in compared:
+            secret = self.hidden(taint)
+            if not secret:
+                continue
+            # what is read elsewhere decides every row; what is read in the row decides it when a part of it changes
+            foreign = self.hidden(c for c in taint if c not in own and not self._of_family(relation, c))
+            if foreign:
+                add(ROWS, f"{what} reads {_listed(foreign)}", foreign)
+            if event == "update":
+                for n in (c.name for c in taint if c in own):
+                    add(n, f"{what} compares it with {_listed(secret)}", secret)
+
+    def _of_family(self, relation: Relation, column: ColumnName) -> bool:
+        """Whether a column is only named because the same value is also read, or referred to, elsewhere."""
+        if column.schema == "" or column.name == ROWS:
+            return False
+        taints = self._derivation.columns(relation)
+        return any(column in t for t in taints.values())
 
     def _referrers(self, relation: Relation, event: str, add: _Add) -> None:
         for other in self._derivation.catalog.relations.values():

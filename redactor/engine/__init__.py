@@ -28,6 +28,7 @@ from redactor.model import (
     Problem,
     Redact,
     Refuse,
+    RelationName,
     Requester,
     RuleHit,
     SchemaChanged,
@@ -135,6 +136,23 @@ class Engine:
         if known is None:
             self._forbidden[roles] = known = self.world(roles).clearance.forbidden()
         return known
+
+    def tells(self, requester: Requester, sqlstate: str, relation: RelationName, detail: str) -> bool:
+        """Whether the DETAIL of an error would show hidden values: a whole row, or a key with a hidden column in it.
+
+        By the SQLSTATE, since texts are translated (lc_messages).
+        """
+        if not sqlstate.startswith(("23", "44")):
+            return False
+        found = self._catalog.relation(relation)
+        if found is None:
+            # a view's WITH CHECK OPTION names none; a temporary table is the session's own
+            return sqlstate.startswith("44")
+        shield = self.world(self.roles_of(requester)).shield(found)
+        if shield.open:
+            return False
+        whole = sqlstate in ("23502", "23514") or sqlstate.startswith("44")
+        return whole or shield.closed is not None or any(name in detail for name in shield.covers)
 
     def begin(self, requester: Requester, parameters: Mapping[str, str], search_path: str | None) -> Context | Problem:
         """The context in which a session starts, or why it may not."""

@@ -45,6 +45,9 @@ def explain(reading: Reading, node: Node, statement: Statement) -> None:
         return
     for name in sorted(_TELLING & {o for o, on in options.items() if on}):
         raise of_kind(f"EXPLAIN ({name.upper()})", f"its figures depend on protected data of {shielded[0]}")
+    ordered = [n for n in shielded if (r := reading.world.catalog.relation(n)) and reading.world.shield(r).ordered]
+    if ordered and options.get("analyze"):
+        raise of_kind("EXPLAIN ANALYZE", f"it counts the rows of each partition of {ordered[0]}", "Leave ANALYZE out.")
     if options.get("verbose"):
         raise of_kind("EXPLAIN (VERBOSE)", f"it shows expressions over protected columns of {shielded[0]}")
     _hide_figures(reading, node, statement, options)

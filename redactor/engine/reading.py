@@ -123,6 +123,10 @@ class Reading:
                     "where a row lies depends on the length of protected columns",
                     "Use the primary key.",
                 )
+            if shield.ordered and "tableoid" in found.names:
+                raise of_kind(
+                    f"tableoid of {shield.relation.qualified}", "which partition a row is in is what is protected"
+                )
             if ref.sampled and (ref, shield) not in hidden and shield.covers:
                 hiding.check_sample(self.text, ref, shield.relation)
         return hidden

@@ -110,6 +110,10 @@ class World:
                 oids.add(r.oid)
                 oids.update(i.oid for i in r.indexes)
                 oids.update(r.toast)
+            for r in self.catalog.relations.values():
+                # how large the statistics are is a statistic
+                if r.schema == "pg_catalog" and self.shield(r).closed is not None:
+                    oids.update((r.oid, *(i.oid for i in r.indexes), *r.toast))
             self._figures = tuple(sorted(oids))
         return self._figures
 

@@ -40,6 +40,12 @@ def judge(reading: Reading, node: Node, found: Survey) -> None:
             continue
         shield = reading.world.shield(relation)
         _hazards(reading, kind, statement, relation)
+        if shield.ordered and ("returningClause" in statement or "tableoid" in found.names):
+            raise of_kind(
+                f"RETURNING of {relation.qualified}",
+                "the order of its rows shows which partition they are in",
+                "Leave RETURNING out.",
+            )
         if shield.covers:
             _mask(reading, kind, statement, ref, shield)
             if "ctid" in found.names:

@@ -104,7 +104,7 @@ def reads(f: Function, derivation: Reader) -> Taint:
     function = _tree(f).get("PLpgSQL_function", {})
     variables = [d for d in function.get("datums", ()) if "PLpgSQL_var" in d]
     for kind, node in _nodes([*variables, function.get("action", {})]):
-        if kind not in _KNOWN:
+        if kind not in _KNOWN or "dynquery" in node:
             return derivation_opaque(f)
         if kind == "PLpgSQL_expr" and "query" in node:
             taint |= derivation.statement(_parsed(node))
@@ -143,7 +143,7 @@ def trigger_reads(f: Function, relation: Relation, trigger: Trigger, derivation:
         return derivation.select(node, rows)
 
     for kind, node in _nodes([d for d in datums if "PLpgSQL_var" in d] + [function.get("action", {})]):
-        if kind not in _KNOWN:
+        if kind not in _KNOWN or "dynquery" in node:
             return TriggerReads(derivation_opaque(f))
         targets: frozenset[str] | None = None
         expression: Node | None = None

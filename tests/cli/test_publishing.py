@@ -48,6 +48,9 @@ class Judged:
     def forbidden(self, requester: Requester) -> frozenset[tuple[int, int]]:
         return frozenset()
 
+    def tells(self, requester: Requester, sqlstate: str, relation: RelationName, detail: str) -> bool:
+        return False
+
 
 @pytest.fixture
 async def shop(postgres18: Server) -> AsyncIterator[str]:

@@ -24,6 +24,7 @@ from redactor.model import (
     Problem,
     Redact,
     Refuse,
+    RelationName,
     Requester,
     ResetAll,
     RollbackTo,
@@ -115,3 +116,6 @@ class WordJudge:
 
     def forbidden(self, requester: Requester) -> frozenset[tuple[int, int]]:
         return self.tripping
+
+    def tells(self, requester: Requester, sqlstate: str, relation: RelationName, detail: str) -> bool:
+        return sqlstate == "23502" and relation.name == "secrets"

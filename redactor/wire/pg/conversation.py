@@ -115,6 +115,8 @@ def weigh(transition: Transition) -> Weight:
 
 def heaviest(transitions: tuple[tuple[Transition, ...], ...]) -> Weight:
     """The greatest weight among all statements' transitions."""
+    if not any(transitions):
+        return Weight.NONE
     return max((weigh(t) for one in transitions for t in one), default=Weight.NONE)
 
 

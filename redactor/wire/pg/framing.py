@@ -37,11 +37,12 @@ class Pending:
     one copy and not a thousand.
     """
 
-    __slots__ = ("_bytes", "_enough")
+    __slots__ = ("_bytes", "_enough", "empty")
 
     def __init__(self) -> None:
         self._bytes = bytearray()
         self._enough = 0
+        self.empty = True
 
     def __len__(self) -> int:
         return len(self._bytes)
@@ -55,6 +56,7 @@ class Pending:
             return None
         whole = bytes(self._bytes)
         self._bytes.clear()
+        self.empty = True
         return whole
 
     def taken(self) -> bytes | None:
@@ -63,9 +65,11 @@ class Pending:
             return None
         whole = bytes(self._bytes)
         self._bytes.clear()
+        self.empty = True
         return whole
 
     def keep(self, data: bytes | memoryview, enough: int) -> None:
         """Keeps `data` until there are `enough` bytes in all. Only to be called when nothing is kept."""
         self._bytes += data
         self._enough = enough
+        self.empty = not self._bytes

@@ -127,6 +127,13 @@ def with_position(body: bytes, position: int) -> bytes:
     return frame(b"E", b"".join(bytes((k,)) + v + b"\0" for k, v in fields.items()) + b"\0")
 
 
+def without_detail(body: bytes) -> bytes:
+    """An ErrorResponse message with those fields, its DETAIL (field D) left out."""
+    fields = error_fields(body)
+    fields.pop(ord("D"), None)
+    return frame(b"E", b"".join(bytes((k,)) + v + b"\0" for k, v in fields.items()) + b"\0")
+
+
 def origins(body: bytes | memoryview) -> Iterator[tuple[int, int]]:
     """The (relation oid, attnum) of each column of a RowDescription's body; (0, 0) for those of no relation."""
     body = bytes(body)

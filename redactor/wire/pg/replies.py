@@ -20,18 +20,20 @@ from redactor.model import (
     Record,
     Refresh,
     Refuse,
+    RelationName,
     SetEncoding,
     SetPath,
     ToClient,
 )
 from redactor.wire.pg import encodings, messages
-from redactor.wire.pg.conversation import EXECUTE, QUERY, Conversation, Expected, moved_position
+from redactor.wire.pg.conversation import BIND, DESCRIBE, EXECUTE, QUERY, SYNC, Conversation, Expected, moved_position
 from redactor.wire.pg.framing import HEADER, LARGEST, Pending, read_head
 
 _Q, _P, _B, _D, _E, _C, _S, _F = b"QPBDECSF"
 _ROW, _COPY = b"Dd"
 _COMPLETE, _READY, _ERROR, _NOTICE, _NOTIFICATION, _STATUS = b"CZENAS"
 _DESCRIPTION, _NO_DATA, _PARAMETERS, _PARSED, _BOUND, _CLOSED = b"Tnt123"
+_IDLE = ord("I")
 _EMPTY, _SUSPENDED, _COPY_IN, _COPY_OUT, _COPY_DONE, _RESULT = b"IsGHcV"
 
 _ANSWERS = {
@@ -91,13 +93,14 @@ class Replies:
             at = self._left
             self._left = 0
         else:
-            whole = self._pending.joined(data)
+            whole = data if self._pending.empty else self._pending.joined(data)
             at = 0
         if whole is not None:
             self._walk(whole, at, now, out)
 
     def _walk(self, data: bytes, at: int, now: float, out: list[Effect]) -> None:
-        queue = self._c.queue
+        c = self._c
+        queue = c.queue
         end = len(data)
         start = 0
         enough = 0
@@ -114,13 +117,39 @@ class Replies:
                         break
                     at = stop
                     continue
-                if kind == _COMPLETE and queue and length >= 4 and stop <= end:
+                if queue and length >= 4 and stop <= end:
+                    # the ways of nearly all messages, without a call
                     head = queue[0]
-                    if head is EXECUTE:
-                        queue.popleft()
-                        at = stop
-                        continue
-                    if head is QUERY:
+                    if kind == _COMPLETE:
+                        if head is EXECUTE:
+                            queue.popleft()
+                            at = stop
+                            continue
+                        if head is QUERY:
+                            at = stop
+                            continue
+                    elif kind == _READY:
+                        if (head is QUERY or head is SYNC) and length == 5 and not c.schema_changed:
+                            idle = data[at + HEADER] == _IDLE
+                            if not c.unsettled and idle is not bool(c.context.levels):
+                                queue.popleft()
+                                c.copying = False
+                                if idle and not queue and c.portals:
+                                    c.portals.clear()
+                                at = stop
+                                continue
+                    elif kind == _BOUND:
+                        if head is BIND:
+                            queue.popleft()
+                            at = stop
+                            continue
+                    elif (
+                        kind == _DESCRIPTION
+                        and (head is QUERY or head is DESCRIBE)
+                        and (not c.forbidden or data[at + HEADER : stop] in c.shapes)
+                    ):
+                        if head is DESCRIBE:
+                            queue.popleft()
                         at = stop
                         continue
                 if not 4 <= length <= LARGEST:
@@ -134,7 +163,7 @@ class Replies:
                         self._left = stop - end
                         at = end
                         break
-                    if length > self._c.limits.reply:
+                    if length > c.limits.reply:
                         raise ProtocolViolation("the server sent a message that is too long to be looked at")
                     enough = stop - at
                     break
@@ -252,8 +281,12 @@ class Replies:
         if b"\0VFATAL\0" in message or b"\0VPANIC\0" in message:
             c.fatal = True
             return None
+        scrubbed = self._scrubbed(message) if whole and not c.exempt else None
+        if scrubbed is not None:
+            message = scrubbed
+        passed: list[Effect] | None = None if scrubbed is None else [ToClient(scrubbed)]
         if not c.queue:
-            return None
+            return passed
         head = c.queue[0]
         if head.kind in (_Q, _F):
             if head.refusal is not None:
@@ -267,7 +300,7 @@ class Replies:
         if refusal is not None:
             if refusal.mark is None or refusal.mark in message:
                 return [ToClient(messages.problem_message(refusal.problem, "ERROR", c.codec or "utf-8"))]
-            return None
+            return passed
         if head.texts is not None and whole:
             fields = messages.error_fields(message[HEADER:])
             position = fields.get(ord("P"), b"")
@@ -275,7 +308,22 @@ class Replies:
                 moved = moved_position(int(position), *head.texts)
                 if moved != int(position):
                     return [ToClient(messages.with_position(message[HEADER:], moved))]
-        return None
+        return passed
+
+    def _scrubbed(self, message: bytes) -> bytes | None:
+        """The error without its DETAIL, where that would show a row that the requester may not see; None: as it is."""
+        if b"\0D" not in message:
+            return None
+        fields = messages.error_fields(message[HEADER:])
+        state, detail = fields.get(ord("C"), b"").decode("ascii", "replace"), fields.get(ord("D"), b"")
+        if not state.startswith(("23", "44")):
+            return None
+        c = self._c
+        codec = c.codec or "utf-8"
+        schema, table = (fields.get(ord(k), b"").decode(codec, "replace") for k in "st")
+        if not c.judge.tells(c.requester, state, RelationName(schema, table), detail.decode(codec, "replace")):
+            return None
+        return messages.without_detail(message[HEADER:])
 
     # -------------------------------------------------------------- what the server says of itself
 

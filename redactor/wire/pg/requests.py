@@ -76,6 +76,11 @@ class Requests:
         self.ended = False
 
     @property
+    def waiting(self) -> bool:
+        """Whether any bytes wait."""
+        return not self._pending.empty
+
+    @property
     def holding(self) -> int:
         """Bytes that wait."""
         return len(self._pending)
@@ -95,13 +100,13 @@ class Requests:
                 out.append(ToServer(data[: self._left]))
             data = data[self._left :]
             self._left = 0
-        whole = self._pending.joined(data)
+        whole = data if self._pending.empty else self._pending.joined(data)
         if whole is not None:
             self._walk(whole, now, out)
 
     def resume(self, now: float, out: list[Effect]) -> None:
         """Goes on with what was held, now that the session may be unblocked."""
-        if self._pending and (not self._c.blocked or self._c.copying) and not self.ended:
+        if not self._pending.empty and (not self._c.blocked or self._c.copying) and not self.ended:
             whole = self._pending.taken()
             if whole is not None:
                 self._walk(whole, now, out)

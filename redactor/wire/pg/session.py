@@ -125,7 +125,8 @@ class Session:
             if self._replies.ended:
                 self._closed = True
                 return out
-            self._go_on(now, out)
+            if self._requests is not None and (self._requests.waiting or self._client_gone or self._blocked()):
+                self._go_on(now, out)
         except Exception as error:
             self._fail(error, out)
         return out
@@ -186,13 +187,17 @@ class Session:
 
     # -------------------------------------------------------------- inside
 
+    def _blocked(self) -> bool:
+        conversation = self._login.conversation
+        return conversation is not None and conversation.blocked
+
     def _go_on(self, now: float, out: list[Effect]) -> None:
         conversation, requests = self._login.conversation, self._requests
         if conversation is None or requests is None:
             return
         if conversation.blocked:
             conversation.release()
-        if requests.holding:
+        if requests.waiting:
             requests.resume(now, out)
         if self._client_gone and not self._closed and not (conversation.blocked and requests.holding):
             self._closed = True
