@@ -121,8 +121,11 @@ class Relay(asyncio.Protocol):
         self._deadline = self._loop.call_later(settings.login_timeout, self._late)
 
     def data_received(self, data: bytes) -> None:
-        self._perform(self._session.client_data(data, self._clock()))
-        if not self._session.wants_client:
+        effects = self._session.client_data(data, self._clock())
+        if effects:
+            self._perform(effects)
+        else:
+            # it was kept: there may be enough of it
             self._balance()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -187,7 +190,11 @@ class Relay(asyncio.Protocol):
             self._wait_with(effects)
             return
         for i, effect in enumerate(effects):
-            if not self._at_once(effect):
+            if type(effect) is ToClient and not self._client_gone:
+                self._client.write(effect.data)  # type: ignore[union-attr]  # there is a client as long as it is not gone
+            elif type(effect) is ToServer and self._server is not None:
+                self._server.write(effect.data)
+            elif not self._at_once(effect):
                 self._wait_with(effects[i:])
                 self._work = self._loop.create_task(self._wait())
                 return
