@@ -242,13 +242,18 @@ class Client:
         except OSError:
             pass
 
-    def read(self, seen: Seen, ends: str = ENDS, times: int = 1, copy: str | None = None) -> None:
-        """Reads messages into `seen` until one of the kinds `ends` has come `times` times; feeds COPY FROM STDIN."""
+    def read(
+        self, seen: Seen, ends: str = ENDS, times: int = 1, copy: str | None = None, answers: bool = True
+    ) -> None:
+        """Reads messages into `seen` until one of the kinds `ends` has come `times` times.
+
+        COPY FROM STDIN is given `copy`, or CopyFail; unless the caller `answers` not.
+        """
         until = time.monotonic() + self.timeout
         while times:
             kind, p = self.take(until)
             seen.append([kind, decode(kind, p)])
-            if kind == "G":
+            if kind == "G" and answers:
                 self.send(message("f", string("nothing to copy")) if copy is None else message("d", copy.encode()) + message("c"))
             times -= kind in ends
 

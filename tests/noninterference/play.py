@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.noninterference import city
 from tests.noninterference.client import (
+    ENDS,
     SYNC,
     Client,
     Lost,
@@ -241,7 +242,7 @@ class _Stage:
                 case ["read", *kinds]:
                     flush()
                     open_end = False
-                    client.read(seen, *(kinds or [ENDS_READY]))
+                    client.read(seen, *(kinds or [ENDS]), answers=False)
                 case ["read_for", seconds]:
                     flush()
                     open_end = False
@@ -275,7 +276,7 @@ class _Stage:
                     pending += encode(f, lookup)
         flush()
         if open_end:
-            client.read(seen)
+            client.read(seen, answers=False)
 
     def finish(self) -> None:
         """Rolls a wrapped probe back."""
@@ -284,5 +285,3 @@ class _Stage:
             with contextlib.suppress(Lost):
                 main.query("ROLLBACK")
 
-
-ENDS_READY = "Z"
