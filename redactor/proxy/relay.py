@@ -255,11 +255,9 @@ class Relay(asyncio.Protocol):
                 try:
                     await services.log.append(entry)
                 except LogUnavailable as error:
-                    services.counters.log_failures += 1
-                    self._instead(self._session.log_failed(error))
+                    self._log_failed(error)
                 except Exception:
-                    services.counters.log_failures += 1
-                    self._instead(self._session.log_failed(LogUnavailable("the log cannot be written")))
+                    self._log_failed(LogUnavailable("the log cannot be written"))
                 else:
                     self._count(entry)
             case ToServer(data):
@@ -278,12 +276,22 @@ class Relay(asyncio.Protocol):
             case _:
                 assert_never(effect)
 
+    def _log_failed(self, error: LogUnavailable) -> None:
+        self._services.counters.log_failures += 1
+        closed = self._session.closed
+        if self._todo and isinstance(self._todo[0], ToClient):
+            # the refusal itself, which must not be seen since it is not in the log
+            self._todo.clear()
+            closed = False
+        self._instead([] if closed else self._session.log_failed(error))
+
     def _instead(self, effects: list[Effect]) -> None:
-        """Something has failed: what waited behind it is not done, this is."""
+        """Something has failed: what waited behind it and is not for the client is not done; this is, last."""
+        left: list[Effect] = [e for e in self._todo if isinstance(e, ToClient)]
         self._todo.clear()
         self._todo_size = 0
-        # a session that is closing already has a Close among what has just been thrown away
-        self._todo.extend(effects or [Close("")])
+        # a session that was closing already had a Close among what has just been thrown away
+        self._wait_with(left + (effects or [Close("")]))
 
     def _count(self, entry: Entry) -> None:
         counters = self._services.counters

@@ -328,3 +328,15 @@ def test_a_log_that_cannot_be_written_ends_the_session_unserved(proxy: Running) 
     with connect(proxy) as c:
         assert c.execute("SELECT count(*) FROM kept").fetchone() == (0,)
         c.execute("DROP TABLE kept")
+
+
+def test_a_refusal_that_cannot_be_recorded_is_not_told_as_one(proxy: Running) -> None:
+    """Also where the proxy itself answers: a refused start-up, and the tripwire."""
+    proxy.log.broken = True
+    with pytest.raises(psycopg.OperationalError, match="the log cannot be written"):
+        psycopg.connect(proxy.dsn(), options="-c evil=1")
+    with connect(proxy) as c:
+        oid = c.execute("SELECT 'pg_class'::regclass::oid").fetchone()[0]  # type: ignore[index]
+        proxy.judge = WordJudge(tripping=frozenset({(oid, 2)}))
+        with pytest.raises(errors.IoError, match="the log cannot be written"):
+            c.execute("SELECT relname FROM pg_class")

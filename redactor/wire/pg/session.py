@@ -177,7 +177,8 @@ class Session:
         return self._end(problem, problem.message)
 
     def log_failed(self, error: LogUnavailable) -> list[Effect]:
-        """A `Record` could not be made durable; what followed it has not been performed."""
+        """A `Record` could not be made durable; what followed it has not been sent to the server, nor will it be."""
+        self._closed = False
         return self._end(Problem(error.sqlstate, error.public), "the log cannot be written")
 
     def shutdown(self) -> list[Effect]:
