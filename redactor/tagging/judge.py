@@ -277,12 +277,14 @@ def _placed(
     not_types: tuple[str, ...],
     said: Said,
     reading: Reading,
+    strict: bool = False,
 ) -> bool:
+    """Whether a line of the pack holds here. An unknown type passes for any, unless `strict`."""
     if inside and not any(c in reading.contexts for c in inside):
         return False
     if any(c in reading.contexts for c in outside):
         return False
-    if types and said.family and said.family not in types:
+    if types and said.family not in types and (said.family or strict):
         return False
     return not (not_types and said.family in not_types)
 
@@ -295,7 +297,7 @@ def _taken_away(
         if n.applies and tag not in n.applies and label not in n.applies and tag.split(".")[0] not in n.applies:
             continue
         if pattern(n.words).fits(words, said.weighty) and _placed(
-            n.inside, n.outside, n.types, n.not_types, said, reading
+            n.inside, n.outside, n.types, n.not_types, said, reading, strict=True
         ):
             factor *= n.factor
             whys.append("against: " + (n.because or f"says {spelled(n.words, words)!r}"))

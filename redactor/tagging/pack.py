@@ -70,7 +70,6 @@ class TagSpec(_Model):
     statute: tuple[str, ...] = ()
     treatment: dict[str, str] = {}
     names: tuple[NameSpec, ...] = ()
-    values: tuple[str, ...] = ()
 
 
 class NegativeSpec(_Model):

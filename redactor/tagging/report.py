@@ -1,7 +1,7 @@
 """How well the suggestions agree with labels given by hand: figures by tag and a confusion table.
 
 `python -m redactor.tagging.report FILE.jsonl` prints them; FILE holds lines {"source", "table", "column", "type",
-"comment", "label"}. `--wrong` lists every disagreement. Knows nothing of how suggestions are made.
+"comment", "label"}; `-` is standard input. `--wrong` lists every disagreement. Knows nothing of how suggestions are made.
 """
 
 from __future__ import annotations
@@ -116,6 +116,10 @@ def _share(share: float | None) -> str:
     return "–" if share is None else f"{share:.3f}"
 
 
+def _text(file: str) -> str:
+    return sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
+
+
 def main(arguments: Sequence[str]) -> int:
     """The command. 0, or 2 where it is used wrongly."""
     files = [a for a in arguments if not a.startswith("--")]
@@ -123,7 +127,7 @@ def main(arguments: Sequence[str]) -> int:
         print(__doc__)
         return 2
     pack = load()
-    cases = [c for file in files for c in compare(rows_in(Path(file).read_text("utf-8"), file), pack)]
+    cases = [c for file in files for c in compare(rows_in(_text(file), file), pack)]
     print(by_source(cases), by_label(cases), confusion(cases), sep="\n\n")
     if "--wrong" in arguments:
         print()

@@ -83,7 +83,11 @@ class Vocabulary:
         return found
 
     def _read(self, identifier: str) -> Iterable[str]:
-        pieces = self._joined(pieces_of(identifier, self._knows))
+        pieces = pieces_of(identifier, self._knows)
+        typed = re.match(r"([a-z]{1,4})(?=[A-Z])", identifier)
+        if typed is not None and typed.group(1) in self.prefixes and pieces[0] == typed.group(1):
+            pieces = pieces[1:]
+        pieces = self._joined(pieces)
         for at, piece in enumerate(pieces):
             if piece.isdigit():
                 continue

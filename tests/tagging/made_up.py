@@ -32,5 +32,6 @@ if __name__ == "__main__":
     import json
     import sys
 
-    for row in rows(sys.argv[1]):
-        print(json.dumps(row))
+    for file in sys.argv[1:]:
+        for row in rows(file):
+            print(json.dumps(row))
