@@ -19,6 +19,8 @@ def demo(
     from redactor.demo.run import run
 
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 110
     try:
         code = run(console, once=once, directory=directory)
     except KeyboardInterrupt:

@@ -28,6 +28,9 @@ from redactor.demo.cluster import Cluster, die_with_parent, free_port, running
 from redactor.demo.stage import ClaimFailed, Stage
 from redactor.errors import RedactorError
 
+PAUSE = 4.0
+"""Seconds that the tour rests after what it has shown."""
+
 PORT = 6432
 CONSOLE_PORT = 8080
 
@@ -63,8 +66,8 @@ def run(console: Console, *, once: bool, directory: Path | None = None) -> int:
             port, console_port = write_files(place, cluster)
             with serving(place, port):
                 console.print(f"redactor is listening on 127.0.0.1:{port}")
-                stage = Stage(console, place, ("127.0.0.1", cluster.port), ("127.0.0.1", port), city.DATABASE)
-                asyncio.run(tour.give(stage, pause=0.0 if once else tour.PAUSE))
+                direct, proxied, pause = ("127.0.0.1", cluster.port), ("127.0.0.1", port), 0.0 if once else PAUSE
+                asyncio.run(tour.give(Stage(console, place, direct, proxied, city.DATABASE, pause)))
                 _farewell(console, cluster, place, port, console_port, once)
                 if not once:
                     Event().wait()

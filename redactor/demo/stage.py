@@ -6,6 +6,7 @@ has not checked: a claim that does not hold ends the tour with `ClaimFailed`.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shlex
 import subprocess
@@ -48,13 +49,21 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`direct` and `proxied` are (host, port) of the database itself and of redactor in front of it."""
+    """`direct` and `proxied` are (host, port) of the database itself and of redactor in front of it.
+
+    `pause`: seconds that a person gets to read what was shown.
+    """
 
     console: Console
     directory: Path
     direct: tuple[str, int]
     proxied: tuple[str, int]
     database: str
+    pause: float = 0.0
+
+    async def rest(self) -> None:
+        """Give a person time to read."""
+        await asyncio.sleep(self.pause)
 
     async def ask(self, login: str, sql: str, *, direct: bool = False) -> Answer:
         """Run one statement as that login (its password is its name), through redactor unless `direct`."""

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from redactor.demo.stage import Stage
-
-PAUSE = 4.0
-"""Seconds between two steps for a person who reads along."""
 
 RESIDENTS = """SELECT resident_id, full_name, citizenship_status, alien_number
   FROM residents WHERE resident_id BETWEEN 3 AND 8 ORDER BY resident_id"""
@@ -52,7 +50,8 @@ async def same_question_two_people(stage: Stage) -> None:
         [r[:2] for r in clerk.rows] == [r[:2] for r in direct.rows] and {r[2:] for r in clerk.rows} == {(None, None)},
         "the clerk got the same people, and nothing of their status: not even who has an A-number",
     )
-    stage.console.print("  What was sent to the database instead:")
+    await stage.rest()
+    stage.console.print("What was sent to the database instead of the clerk's statement:")
     explained = stage.run("explain", "-c", "redactor.yaml", "--user", "clerk", stage.database, RESIDENTS)
     stage.claim(
         explained.returncode == 0 and "NULL::" in explained.stdout,
@@ -94,6 +93,7 @@ async def what_would_have_leaked(stage: Stage) -> None:
         stage.side_by_side([("clerk, connected directly", direct), ("clerk, through redactor", clerk)])
         stage.claim(len(direct.rows) > 100, f"directly: {len(direct.rows):,} rows")
         stage.claim(not clerk.rows, "through redactor: none" + (f" ({clerk.sqlstate})" if clerk.error else ""))
+        await stage.rest()
     stage.console.print("An ordinary report touches nothing of this and is not touched:")
     stage.sql(POTHOLES)
     direct, clerk = await stage.ask("clerk", POTHOLES, direct=True), await stage.ask("clerk", POTHOLES)
@@ -122,6 +122,7 @@ async def the_log(stage: Stage) -> None:
 async def the_log_verifies(stage: Stage) -> None:
     """Step 5: the verifier needs a public key and nothing else."""
     stage.act(5, "The log proves itself", "Entries are leaves of a Merkle tree whose signed head says how many.")
+    stage.claim(await all_signed(stage), "the newest signature covers every entry of this tour")
     verified = stage.run("audit", "verify", "-c", "redactor.yaml")
     stage.claim(verified.returncode == 0, "nothing is changed, missing, moved or cut off")
 
@@ -140,7 +141,8 @@ async def one_byte(stage: Stage) -> None:
     number = change_one_byte(stage.directory / "log.jsonl", stage.directory / "changed.jsonl")
     bad = stage.run("audit", "verify", "--file", "changed.jsonl", "--public-key", PUBLIC_KEY)
     stage.claim(
-        bad.returncode == 1 and str(number) in bad.stdout, f"the verifier found it: entry {number} is not what it was"
+        bad.returncode == 1 and f"entry {number}" in bad.stdout,
+        f"the verifier found it: entry {number} is not what it was",
     )
 
 
@@ -150,13 +152,25 @@ def entries(stage: Stage) -> list[dict[str, Any]]:
     return [json.loads(line) for line in printed.splitlines()]
 
 
+async def all_signed(stage: Stage, seconds: float = 20.0) -> bool:
+    """Wait for a checkpoint that covers every entry: they are signed every few seconds, and after every thousand."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        report = json.loads(stage.output("audit", "verify", "-c", "redactor.yaml", "--json"))
+        if report["size"] >= len(entries(stage)):
+            return True
+        await asyncio.sleep(0.5)
+    return False
+
+
 def change_one_byte(source: Path, target: Path) -> int:
     """Copy an exported log with one letter of one login changed; the sequence number of the entry that has it."""
+    before, after = b'"login":"clerk"', b'"login":"clark"'
     lines = source.read_bytes().splitlines(keepends=True)
-    there = [i for i, line in enumerate(lines) if b'"clerk"' in line]
+    there = [i for i, line in enumerate(lines) if before in line]
     at = there[len(there) // 2]
-    number = int(json.loads(lines[at])["sequence"])
-    lines[at] = lines[at].replace(b'"clerk"', b'"clerj"', 1)
+    number = int(json.loads(lines[at])["entry"]["sequence"])
+    lines[at] = lines[at].replace(before, after, 1)
     target.write_bytes(b"".join(lines))
     return number
 
@@ -173,8 +187,8 @@ STEPS: tuple[Callable[[Stage], Awaitable[None]], ...] = (
 )
 
 
-async def give(stage: Stage, pause: float = PAUSE) -> None:
+async def give(stage: Stage) -> None:
     """The whole tour. Raises ClaimFailed if anything in it is not as it says."""
     for step in STEPS:
         await step(stage)
-        await asyncio.sleep(pause)
+        await stage.rest()
