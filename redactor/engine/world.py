@@ -112,7 +112,7 @@ class World:
                 oids.update(r.toast)
             for r in self.catalog.relations.values():
                 # how large the statistics are is a statistic
-                if r.schema == "pg_catalog" and self.shield(r).closed is not None:
+                if r.schema == "pg_catalog" and isinstance(self.builtins.relation(r.schema, r.name), Closed):
                     oids.update((r.oid, *(i.oid for i in r.indexes), *r.toast))
             self._figures = tuple(sorted(oids))
         return self._figures
