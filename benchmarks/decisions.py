@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator
 from itertools import count
 
 import sqlglot
-from redactor.cli.judging import maker
 from sqlglot.optimizer.qualify import qualify
 
 from benchmarks.machine import quantile
 from benchmarks.place import Place, reference_texts
-from redactor.cli.files import load
+from redactor.cli.judging import maker, usable
 from redactor.cli.publishing import Published
 from redactor.context import Context
 from redactor.model import Judge, Requester
@@ -31,12 +30,16 @@ SCHEMA = {
 }
 
 
+COMPILED = "compiled" if sqlglot.tokens.__file__.endswith(".so") else "plain Python"
+
+
 def judge_of(place: Place) -> Judge:
     """The judge that `redactor serve` would publish."""
 
     async def read() -> Judge:
-        settings, files = load(place.configuration)
-        published = Published(settings.databases["bench"], files.policy, files.reviews["bench"], maker(settings))
+        found = usable(place.configuration)
+        database = found.config.databases["bench"]
+        published = Published(database, found.policy, found.reviews["bench"], maker(found.config))
         await published.refresh()
         await published.close()
         return published.current()
@@ -98,7 +101,7 @@ def measure(place: Place, quick: bool) -> list[dict[str, object]]:
             ("decide, new literals", decide, variants(text), 500 * scale),
             ("decide, first sight", decide, shapes(text), 50 * scale),
             ("libpg_query parse", lambda t: grammar.parse(t.encode()), shapes(text), 200 * scale),
-            ("sqlglot parse + qualify + generate", generate, shapes(text), 20 * scale),
+            (f"sqlglot ({COMPILED}) parse + qualify + generate", generate, shapes(text), 20 * scale),
         ]
         for name, work, texts, rounds in ways:
             timed(work, texts, max(5, rounds // 20))
