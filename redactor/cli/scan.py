@@ -13,7 +13,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,12 +22,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from redactor.config import Database
+from redactor.config import load as load_config
 from redactor.errors import ConfigurationError, Fault
 from redactor.model import RelationName
-from redactor.review import Addition, parse, propose
+from redactor.review import Addition, Reviewed, parse, propose
 from redactor.tagging.facts import TableFacts, rows_in
 from redactor.tagging.judge import Finding, follow_keys, judge_each, judge_rows, suggest
-from redactor.tagging.pack import Pack, load
+from redactor.tagging.pack import CORE, Pack, load
 
 
 def scan(
@@ -47,6 +49,9 @@ def scan(
     ] = True,
     rows: Annotated[int, typer.Option(help="At most so many rows of each table.", min=1, max=100_000)] = 500,
     seconds: Annotated[float, typer.Option(help="At most so long for each table.", min=0.1)] = 2.0,
+    proxies: Annotated[
+        bool, typer.Option("--proxies", help="List what gives tagged columns away by correlation; tags nothing.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change in the catalog file.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="For programs: one JSON object a line; changes no file.")
@@ -58,6 +63,9 @@ def scan(
     knowledge = load(pack)
     if columns is not None:
         _scan_file(columns, knowledge, as_json)
+        return
+    if proxies:
+        _scan_proxies(database or "", config, knowledge, rows, seconds)
         return
     if url is not None:
         from redactor.cli.scan_inspector import scan as inspect
@@ -131,14 +139,7 @@ def _show(found: list[Found], console: Console) -> None:
 def _scan_database(
     name: str, config: Path, pack: Pack, values: bool, rows: int, seconds: float, keep: bool
 ) -> list[Found]:
-    from redactor.config import load as load_config
-
-    settings = load_config(config, os.environ)
-    if name not in settings.databases:
-        raise ConfigurationError(
-            [Fault(str(config), 0, 0, f"no database {name!r}", "one of " + ", ".join(settings.databases))]
-        )
-    database = settings.databases[name]
+    database = _database(name, config)
     found = _judged(asyncio.run(_tables(database.upstream.url, name, pack, values, rows, seconds)), pack)
     before = database.catalog.read_text("utf-8") if database.catalog.exists() else ""
     after = proposals(before, str(database.catalog), name, found)
@@ -146,6 +147,15 @@ def _scan_database(
     if not keep and after != before:
         _write(database.catalog, after)
     return found
+
+
+def _database(name: str, config: Path) -> Database:
+    settings = load_config(config, os.environ)
+    if name not in settings.databases:
+        raise ConfigurationError(
+            [Fault(str(config), 0, 0, f"no database {name!r}", "one of " + ", ".join(settings.databases))]
+        )
+    return settings.databases[name]
 
 
 async def _tables(url: str, name: str, pack: Pack, values: bool, rows: int, seconds: float) -> list[Table]:
@@ -163,6 +173,52 @@ async def _tables(url: str, name: str, pack: Pack, values: bool, rows: int, seco
             task = progress.add_task("looking at tables", total=len(for_review(catalog)))
             async for one in scan_tables(connection, catalog, pack, sampling, lambda _: progress.advance(task)):
                 out.append((one.name, one.facts, one.note))
+        return out
+    finally:
+        await connection.close()
+
+
+def _scan_proxies(name: str, config: Path, pack: Pack, rows: int, seconds: float) -> None:
+    """For each table with a column of the core labels, by the file or by its looks, what gives that column away."""
+    database = _database(name, config)
+    text = database.catalog.read_text("utf-8") if database.catalog.exists() else ""
+    reviewed = parse(text, str(database.catalog)).relations
+    for line in asyncio.run(_giveaways(database.upstream.url, name, pack, reviewed, rows, seconds)):
+        typer.echo(line)
+
+
+async def _giveaways(
+    url: str, name: str, pack: Pack, reviewed: Mapping[RelationName, Reviewed], rows: int, seconds: float
+) -> list[str]:
+    import asyncpg  # type: ignore[import-untyped]
+
+    from redactor.cli.scan_postgres import Sampling, facts_of, for_review, give_aways
+    from redactor.upstream import connect, read_catalog
+
+    connection = await connect(url)
+    try:
+        catalog = await read_catalog(connection, name)
+        relations = for_review(catalog)
+        found = _judged([(r.qualified, facts_of(r, catalog), "") for r in relations], pack)
+        targets: dict[RelationName, set[str]] = {}
+        for f in found:
+            if f.finding.column and f.finding.label in CORE:
+                targets.setdefault(f.relation, set()).add(f.finding.column)
+        roots = {tag.split(".")[0] for tag, spec in pack.tags.items() if spec.label in CORE}
+        for relation, review in reviewed.items():
+            for column, tags in review.columns.items():
+                if any(tag.split(".")[0] in roots for tag in tags):
+                    targets.setdefault(relation, set()).add(column)
+        out = []
+        for r in relations:
+            wanted = sorted(targets.get(r.qualified, set()) & {c.name for c in r.columns})
+            if wanted:
+                try:
+                    given = await give_aways(connection, r, wanted, Sampling(max(rows, 2000), seconds))
+                except asyncpg.PostgresError as error:
+                    out.append(f"{r.qualified}: not sampled: {error.__class__.__name__}")
+                else:
+                    out += [f"{r.qualified}: {g}" for g in given]
         return out
     finally:
         await connection.close()

@@ -17,6 +17,7 @@ from redactor.catalog import Catalog, Column, Constraint, Relation
 from redactor.model import RelationName
 from redactor.tagging.facts import ColumnFacts, TableFacts, declared_in, family
 from redactor.tagging.pack import Pack
+from redactor.tagging.proxies import Giveaway, giveaways
 from redactor.tagging.values import LONGEST, profile
 
 _WORTH = frozenset(
@@ -117,6 +118,34 @@ async def scan(
         done(str(relation.qualified))
 
 
+async def give_aways(
+    connection: asyncpg.Connection, relation: Relation, targets: list[str], sampling: Sampling
+) -> list[Giveaway]:
+    """What in a sample of the table gives the target columns away. Raises asyncpg's errors; nothing is kept."""
+    asked = [c for c in relation.columns if family(c.type) in _WORTH - {"long", "wide", "json"} or c.name in targets]
+    sizes = await _sizes(connection)
+    text = _query(relation, [c.name for c in asked], sizes.get(relation.oid, -1.0), sampling)
+    records = await _fetch(connection, text, sampling)
+    sample = {c.name: [_value(r[at], c.type) for r in records] for at, c in enumerate(asked)}
+    return giveaways(sample, targets)
+
+
+def _value(text: str | None, type_: str) -> object:
+    if text is None or family(type_) != "number":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+async def _fetch(connection: asyncpg.Connection, text: str, sampling: Sampling) -> list[asyncpg.Record]:
+    async with connection.transaction(readonly=True):
+        await connection.execute(f"SET LOCAL statement_timeout = {int(sampling.seconds * 1000)}")
+        await connection.execute(f"SET LOCAL lock_timeout = {int(sampling.seconds * 500)}")
+        return list(await connection.fetch(text))
+
+
 async def _sizes(connection: asyncpg.Connection) -> dict[int, float]:
     rows = await connection.fetch("SELECT oid, reltuples FROM pg_catalog.pg_class WHERE relkind = 'r'")
     return {r["oid"]: float(r["reltuples"]) for r in rows}
@@ -129,10 +158,7 @@ async def _sampled(
     if not asked:
         return facts
     text = _query(relation, [c.name for c in asked], rows, sampling)
-    async with connection.transaction(readonly=True):
-        await connection.execute(f"SET LOCAL statement_timeout = {int(sampling.seconds * 1000)}")
-        await connection.execute(f"SET LOCAL lock_timeout = {int(sampling.seconds * 500)}")
-        records = await connection.fetch(text)
+    records = await _fetch(connection, text, sampling)
     profiles = {c.name: profile((r[at] for r in records), pack, family(c.type)) for at, c in enumerate(asked)}
     return replace(facts, columns=tuple(replace(c, profile=profiles.get(c.name)) for c in facts.columns))
 

@@ -1,7 +1,8 @@
 """How well the suggestions agree with labels given by hand: figures by tag and a confusion table.
 
 `python -m redactor.tagging.report FILE.jsonl` prints them; FILE holds lines {"source", "table", "column", "type",
-"comment", "label"}; `-` is standard input. `--wrong` lists every disagreement. Knows nothing of how suggestions are made.
+"comment", "label"}; `-` is standard input. `--wrong` lists every disagreement. Knows nothing of how suggestions are
+made.
 """
 
 from __future__ import annotations

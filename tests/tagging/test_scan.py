@@ -133,6 +133,19 @@ def test_a_table_that_is_locked_does_not_stop_the_scan(city: Path, postgres18: S
     assert made["residents.doing"]["tag"] == "status"
 
 
+def test_what_gives_a_tagged_column_away_is_listed_and_not_tagged(city: Path, postgres18: Server) -> None:
+    with psycopg.connect(postgres18.dsn("scan_city")) as c:
+        c.execute(
+            "INSERT INTO residents (id, full_name, doing, spoken) SELECT i, 'n' || i,"
+            " CASE WHEN i % 3 = 0 THEN 'LPR' ELSE 'US Citizen' END, CASE WHEN i % 3 = 0 THEN 'x' ELSE 'y' END"
+            " FROM generate_series(1, 300) i"
+        )
+    shown = run("city", "-c", str(city / "redactor.yaml"), "--proxies")
+    assert "public.residents: spoken tells 100% of doing (300 rows" in shown.stdout
+    assert "full_name tells" not in shown.stdout
+    assert not (city / "city.yaml").exists()
+
+
 def test_without_values(city: Path) -> None:
     made = found(run("city", "-c", str(city / "redactor.yaml"), "--json", "--no-values"))
     assert made["t1.c2"]["tag"] is None
