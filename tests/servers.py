@@ -140,8 +140,11 @@ def cluster(binaries: Path, **settings: str) -> Iterator[Server]:
         major = int(version.stdout.split()[2].split(".")[0])
         extensions = _control_files(binaries)
         as_user = {"user": account[0], "group": account[1], "extra_groups": []} if account else {}
+        init = [binaries / "initdb", "-D", data]
+        if major >= 18:
+            init.append("--no-data-checksums")  # copying a database is then twice as fast
         made = subprocess.run(
-            [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"],
+            [*init, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"],
             capture_output=True,
             text=True,
             cwd=directory,

@@ -242,9 +242,7 @@ class Client:
         except OSError:
             pass
 
-    def read(
-        self, seen: Seen, ends: str = ENDS, times: int = 1, copy: str | None = None, answers: bool = True
-    ) -> None:
+    def read(self, seen: Seen, ends: str = ENDS, times: int = 1, copy: str | None = None, answers: bool = True) -> None:
         """Reads messages into `seen` until one of the kinds `ends` has come `times` times.
 
         COPY FROM STDIN is given `copy`, or CopyFail; unless the caller `answers` not.
@@ -254,7 +252,11 @@ class Client:
             kind, p = self.take(until)
             seen.append([kind, decode(kind, p)])
             if kind == "G" and answers:
-                self.send(message("f", string("nothing to copy")) if copy is None else message("d", copy.encode()) + message("c"))
+                self.send(
+                    message("f", string("nothing to copy"))
+                    if copy is None
+                    else message("d", copy.encode()) + message("c")
+                )
             times -= kind in ends
 
     def query(self, sql: str, copy: str | None = None) -> Seen:

@@ -34,8 +34,8 @@ STEPS = {
     "ask": "Parse, Bind, Describe, Execute, Sync; `params`, `types`, `results` (formats), `limit`",
     "parse": "Parse and Describe under `name`; `types`",
     "run": "Bind, Describe and Execute of a named statement; `params`, `results`",
-    "frames": "messages written out (client.encode), and [read, kinds], [pause, seconds], [read_for, seconds], [log_in],"
-    " [half_close], [byte]; `login`: false for a bare connection",
+    "frames": "messages written out (client.encode), and [read, kinds], [pause, seconds], [read_for, seconds],"
+    " [log_in], [half_close], [byte]; `login`: false for a bare connection",
     "pause": "seconds to wait; what comes meanwhile is seen",
 }
 

@@ -22,6 +22,9 @@ from tests.noninterference.corpus import Probe
 from tests.noninterference.play import Played, Target, play
 
 BAD = frozenset({"LEAK", "CRASH", "HANG", "DIFFERS"})
+SOURCE = "FLR"
+"""Error fields that name a line in PostgreSQL's own source: harmless work is compared without them, since what the
+proxy answers itself (a table that is not there) has none. Attacks are compared with them."""
 SLOWER = 0.3
 """Seconds between the two sides that tell them apart; the timing probes sleep for 0.5."""
 
@@ -43,7 +46,7 @@ class Finding:
 
 CATALOGS = {
     "pg_class": "relpersistence <> 't' AND relnamespace NOT IN ({temp})",
-    "pg_attribute": "attrelid IN (SELECT oid FROM pg_class WHERE relpersistence <> 't' AND relnamespace NOT IN ({temp}))",
+    "pg_attribute": "attrelid IN (SELECT oid FROM pg_class WHERE relpersistence <> 't')",
     "pg_namespace": "oid NOT IN ({temp})",
     "pg_proc": "pronamespace NOT IN ({temp})",
     "pg_trigger": "true",
@@ -210,6 +213,10 @@ def harmless(probe: Probe, direct: Target, through: Target, keeper: Keeper, time
     """Plays harmless work directly and through the proxy: it must be the same, message for message."""
     pd = play(probe, direct, timeout)
     pt = play(probe, through, timeout)
+    for p in (pd, pt):
+        for e in p.errors():
+            for f in SOURCE:
+                e.pop(f, None)
     keeper.tidy(pd, pt, suspect=pd.seen != pt.seen)
     sight = (pd.seen, pt.seen)
     if pd.fault or (pd.errors() and not probe.error):

@@ -39,7 +39,7 @@ from tests.noninterference.corpus import Probe
 BLANKED = (
     (re.compile(r"\bcity_[abc]\b"), "<db>"),
     (re.compile(r"\bpg_(toast_)?temp_\d+"), r"pg_\1temp_N"),
-    (re.compile(r"\b([Dd]ecision) [0-9A-Za-z]+-\d+"), r"\1 <id>"),
+    (re.compile(r"\b([Dd]ecision) [0-9A-Za-z-]{6,}"), r"\1 <id>"),
     (re.compile(r"((?:Planning|Execution) Time\"?: |time=)[0-9.]+(\.\.[0-9.]+)?"), r"\1<x>"),
     (re.compile(r"(?<=process )\d+"), "<pid>"),
 )
@@ -47,7 +47,7 @@ BLANKED = (
 
 @dataclass(slots=True)
 class Played:
-    """What was seen, step by step. `fault`: "" or how it broke (`crash: ...`, `hang: ...`). """
+    """What was seen, step by step. `fault`: "" or how it broke (`crash: ...`, `hang: ...`)."""
 
     seen: list[Any] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -284,4 +284,3 @@ class _Stage:
         if self.probe.wrap and main is not None:
             with contextlib.suppress(Lost):
                 main.query("ROLLBACK")
-

@@ -1,7 +1,7 @@
 """The runner: `python -m tests.noninterference.run` (see docs/noninterference.md).
 
 Attacks, through the proxy:          run --a DSN --b DSN --admin DSN
-Attacks, to show that each is real:  run --bare --admin DSN        (with --control: A against a second A, none may differ)
+Attacks, to show that each is real:  run --bare --admin DSN        (--control: A against a second A, none may differ)
 Harmless work:                       run --harmless --a DSN --admin DSN
 
 `--admin` is a superuser's DSN on the server that has the cities (`--build` makes them), or `--embed 18` / `--embed 15`
@@ -102,7 +102,9 @@ def run(o: argparse.Namespace, pair: city.Pair) -> int:
     )
     if o.json:
         o.json.write_text(
-            json.dumps([{"id": f.probe.id, "verdict": f.verdict, "why": f.why, "a": f.a, "b": f.b} for f in findings], indent=1)
+            json.dumps(
+                [{"id": f.probe.id, "verdict": f.verdict, "why": f.why, "a": f.a, "b": f.b} for f in findings], indent=1
+            )
         )
     return 1 if wrong else 0
 

@@ -32,7 +32,9 @@ def configure(pair: city.Pair, directory: Path, port: int) -> Path:
     server = conninfo_to_dict(pair.server)
     databases = ""
     for name in ("city_a", "city_b"):
-        (directory / f"{name}.yaml").write_text(f"{head}functions:\n{functions}".replace("database: city", f"database: {name}"))
+        (directory / f"{name}.yaml").write_text(
+            f"{head}functions:\n{functions}".replace("database: city", f"database: {name}")
+        )
         upstream = f"postgresql://redactor:redactor-pw@{server['host']}:{server['port']}/{name}"
         databases += f"  {name}: {{upstream: '{upstream}', catalog: {name}.yaml}}\n"
     shutil.copy(city.HERE / "policy.yaml", directory / "policy.yaml")

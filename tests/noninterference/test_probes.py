@@ -1,0 +1,90 @@
+"""The corpora against redactor as it runs: nothing leaks, nothing breaks, ordinary work goes on.
+
+Each test is one run over a whole corpus on one server; what fails is listed by probe. `run.py` does the same from the
+command line (docs/noninterference.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.noninterference import city, corpus, judge, through
+from tests.noninterference.play import Target
+from tests.servers import Server
+
+TIMEOUT = 10.0
+
+
+@pytest.fixture(scope="session")
+def pair18(postgres18: Server) -> city.Pair:
+    return city.build(postgres18.dsn())
+
+
+@pytest.fixture(scope="session")
+def pair15(postgres15: Server) -> city.Pair:
+    return city.build(postgres15.dsn())
+
+
+@pytest.fixture(scope="session", params=[18, 15], ids=["postgres18", "postgres15"])
+def pair(request: pytest.FixtureRequest) -> city.Pair:
+    """The cities on each server that is there."""
+    found = request.getfixturevalue(f"pair{request.param}")
+    assert isinstance(found, city.Pair)
+    return found
+
+
+@pytest.fixture(scope="session")
+def proxy(pair: city.Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """redactor in front of both cities."""
+    with through.redactor(pair, tmp_path_factory.mktemp("redactor")) as dsn:
+        yield dsn
+
+
+def _target(pair: city.Pair, name: str, proxy: str | None) -> Target:
+    dsn = f"{proxy}/{name}" if proxy else pair.at(name, user="nobody")
+    return Target(dsn, pair.at(name), "b" if name == "city_b" else "a", city.newest(pair, name))
+
+
+def _wrong(findings: list[judge.Finding]) -> str:
+    lines = [f"{f.verdict} {f.probe.family}/{f.probe.id}: {f.why[:300]}" for f in findings if f.bad]
+    return "\n".join([f"{len(lines)} of {len(findings)} probes", *lines])
+
+
+def test_no_attack_tells_the_cities_apart(pair: city.Pair, proxy: str) -> None:
+    keeper = judge.Keeper(pair, ("city_a", "city_b"))
+    a, b = _target(pair, "city_a", proxy), _target(pair, "city_b", proxy)
+    findings = [
+        judge.attack(p, a, b, keeper, TIMEOUT)
+        for p in corpus.read(corpus.ATTACKS)
+        if p.runs_on(pair.major, pair.offers)
+    ]
+    assert not any(f.bad for f in findings), _wrong(findings)
+    refused = sum(f.verdict == "refused" for f in findings)
+    assert 0 < refused < len(findings), "every answer the same: the proxy was not asked"
+
+
+def test_harmless_work_goes_on(pair: city.Pair, proxy: str) -> None:
+    keeper = judge.Keeper(pair, ("city_a", "city_c"))
+    direct, indirect = _target(pair, "city_c", None), _target(pair, "city_a", proxy)
+    findings = [
+        judge.harmless(p, direct, indirect, keeper, TIMEOUT)
+        for p in corpus.read(corpus.HARMLESS)
+        if p.runs_on(pair.major, pair.offers)
+    ]
+    assert not any(f.verdict in ("CRASH", "HANG") for f in findings), _wrong(findings)
+    assert sum(f.bad for f in findings) <= 0.02 * len(findings), _wrong(findings)
+
+
+@pytest.mark.slow
+def test_every_attack_is_real(pair: city.Pair) -> None:
+    """Straight at the databases each of them does tell them apart (but `robust` ones), and two equal cities no one."""
+    a, b, c = (_target(pair, n, None) for n in ("city_a", "city_b", "city_c"))
+    probes = [p for p in corpus.read(corpus.ATTACKS) if p.tier != "robust" and p.runs_on(pair.major, pair.offers)]
+    keeper = judge.Keeper(pair, ("city_a", "city_b"), strict=True)
+    dull = [f.probe.id for p in probes if (f := judge.attack(p, a, b, keeper, TIMEOUT)).verdict != "LEAK"]
+    assert not dull
+    keeper = judge.Keeper(pair, ("city_a", "city_c"))
+    noisy = [f for p in probes if (f := judge.attack(p, a, c, keeper, TIMEOUT, searched=False)).bad]
+    assert not noisy, _wrong(noisy)
