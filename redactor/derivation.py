@@ -324,6 +324,8 @@ class Derivation:
         else:
             taint = CLEAN
         match f.language:
+            case "internal" if f.body in _RANGE_CONSTRUCTORS:
+                return taint
             case "internal":
                 return taint | (CLEAN if self._harmless(None, f.body) else opaque("function", f.signature))
             case "sql":
@@ -416,6 +418,13 @@ class Derivation:
         return self.expression(text.removeprefix("CHECK "), relation)
 
 
+# made by CREATE TYPE ... AS RANGE, for that type alone
+_RANGE_CONSTRUCTORS = frozenset(
+    {
+        *("range_constructor2", "range_constructor3", "multirange_constructor0", "multirange_constructor1"),
+        "multirange_constructor2",
+    }
+)
 # they answer nothing: one skips updates that change nothing, the others check keys (pg_constraint tells of those)
 _HARMLESS_TRIGGERS = frozenset({"suppress_redundant_updates_trigger", "unique_key_recheck"})
 _WRITES = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})

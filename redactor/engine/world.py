@@ -16,6 +16,10 @@ from redactor.sql.quote import identifier, literal
 
 _SYSTEM = ("pg_catalog", "information_schema")
 
+_STATISTICS = frozenset({2619, 2696, 2840, 2841, 3429, 3430, 3431, 3433, 2613, 2683})
+"""pg_statistic, pg_statistic_ext_data and pg_largeobject with their TOAST tables and indexes; fixed for good in
+PostgreSQL's catalog headers."""
+
 
 class World:
     """One kind of requester's view of one snapshot."""
@@ -111,10 +115,10 @@ class World:
                 oids.update(i.oid for i in r.indexes)
                 oids.update(r.toast)
             for r in self.catalog.relations.values():
-                # how large the statistics are is a statistic
+                # how large the statistics are is a statistic, and so is how large their indexes are
                 if r.schema == "pg_catalog" and isinstance(self.builtins.relation(r.schema, r.name), Closed):
                     oids.update((r.oid, *(i.oid for i in r.indexes), *r.toast))
-            self._figures = tuple(sorted(oids))
+            self._figures = tuple(sorted(oids | _STATISTICS)) if oids else ()
         return self._figures
 
     @property
