@@ -15,6 +15,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from glob import glob
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,10 +23,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from redactor.cli.scan_postgres import Sampling
 from redactor.config import Database
 from redactor.config import load as load_config
 from redactor.errors import ConfigurationError, Fault
-from redactor.model import RelationName
+from redactor.model import ColumnName, RelationName
 from redactor.review import Addition, Reviewed, parse, propose
 from redactor.tagging.facts import TableFacts, rows_in
 from redactor.tagging.judge import Finding, follow_keys, judge_each, judge_rows, suggest
@@ -42,6 +44,9 @@ def scan(
     url: Annotated[
         str | None,
         typer.Option("--url", help="Judge any database that SQLAlchemy can inspect (MySQL, SQLite ...) instead."),
+    ] = None,
+    sql: Annotated[
+        list[str] | None, typer.Option("--sql", help="Follow tags through SQL files too: a pattern, 'etl/**/*.sql'.")
     ] = None,
     pack: Annotated[Path | None, typer.Option("--pack", help="A directory with local additions to the pack.")] = None,
     values: Annotated[
@@ -72,7 +77,8 @@ def scan(
 
         found = _judged(inspect(url, knowledge, rows if values else 0), knowledge)
     else:
-        found = _scan_database(database or "", config, knowledge, values, rows, seconds, dry_run or as_json)
+        sampling = Sampling(rows, seconds) if values else None
+        found = _scan_database(database or "", config, knowledge, sampling, sql or [], dry_run or as_json)
     if as_json:
         for one in found:
             typer.echo(json.dumps(one.to_json(), ensure_ascii=False))
@@ -137,10 +143,13 @@ def _show(found: list[Found], console: Console) -> None:
 
 
 def _scan_database(
-    name: str, config: Path, pack: Pack, values: bool, rows: int, seconds: float, keep: bool
+    name: str, config: Path, pack: Pack, sampling: Sampling | None, sql: list[str], keep: bool
 ) -> list[Found]:
     database = _database(name, config)
-    found = _judged(asyncio.run(_tables(database.upstream.url, name, pack, values, rows, seconds)), pack)
+    tables = asyncio.run(_tables(database.upstream.url, name, pack, sampling))
+    found = _judged(tables, pack)
+    if sql:
+        found = _followed(found, tables, sql)
     before = database.catalog.read_text("utf-8") if database.catalog.exists() else ""
     after = proposals(before, str(database.catalog), name, found)
     _show_difference(before, after, database.catalog)
@@ -158,15 +167,36 @@ def _database(name: str, config: Path) -> Database:
     return settings.databases[name]
 
 
-async def _tables(url: str, name: str, pack: Pack, values: bool, rows: int, seconds: float) -> list[Table]:
-    from redactor.cli.scan_postgres import Sampling, for_review
+def _followed(found: list[Found], tables: list[Table], patterns: list[str]) -> list[Found]:
+    """The findings, with those that values bring along through the statements of SQL files."""
+    from redactor.tagging.lineage import Flow, flows, follow
+
+    known = {name: [c.name for c in facts.columns] for name, facts, _ in tables}
+    all_flows: list[Flow] = []
+    for pattern in patterns:
+        for file in sorted(glob(pattern, recursive=True)):
+            made, faults = flows(Path(file).read_text("utf-8", "replace"), file, known)
+            all_flows += made
+            for fault in faults:
+                typer.echo(str(fault), err=True)
+    tagged = {ColumnName(*f.relation, f.finding.column): f.finding for f in found}
+    brought = follow(all_flows, tagged)
+    out = []
+    for f in found:
+        b = brought.get(ColumnName(*f.relation, f.finding.column))
+        better = b is not None and f.finding.label == "none"
+        out.append(replace(f, finding=b) if b is not None and better else f)
+    return out
+
+
+async def _tables(url: str, name: str, pack: Pack, sampling: Sampling | None) -> list[Table]:
+    from redactor.cli.scan_postgres import for_review
     from redactor.cli.scan_postgres import scan as scan_tables
     from redactor.upstream import connect, read_catalog
 
     connection = await connect(url)
     try:
         catalog = await read_catalog(connection, name)
-        sampling = Sampling(rows, seconds) if values else None
         out: list[Table] = []
         bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*bar, console=Console(stderr=True), transient=True) as progress:
@@ -192,7 +222,7 @@ async def _giveaways(
 ) -> list[str]:
     import asyncpg  # type: ignore[import-untyped]
 
-    from redactor.cli.scan_postgres import Sampling, facts_of, for_review, give_aways
+    from redactor.cli.scan_postgres import facts_of, for_review, give_aways
     from redactor.upstream import connect, read_catalog
 
     connection = await connect(url)

@@ -146,6 +146,18 @@ def test_what_gives_a_tagged_column_away_is_listed_and_not_tagged(city: Path, po
     assert not (city / "city.yaml").exists()
 
 
+def test_tags_follow_sql_files(city: Path) -> None:
+    (city / "etl").mkdir()
+    (city / "etl" / "load.sql").write_text(
+        "INSERT INTO hearings (a_ref) SELECT c2 FROM t1;\nCREATE VIEW broken AS SELECT (;"
+    )
+    result = run("city", "-c", str(city / "redactor.yaml"), "--json", "--sql", str(city / "etl" / "*.sql"))
+    assert "load.sql:2: not followed" in result.stderr
+    handed = found(result)["hearings.a_ref"]
+    assert handed["tag"] == "document.a_number"
+    assert "made from public.t1.c2 (document.a_number)" in str(handed["evidence"])
+
+
 def test_without_values(city: Path) -> None:
     made = found(run("city", "-c", str(city / "redactor.yaml"), "--json", "--no-values"))
     assert made["t1.c2"]["tag"] is None
