@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -171,3 +173,15 @@ def test_the_report_counts_right() -> None:
 def test_the_report_is_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "report FILE" in capsys.readouterr().out
+
+
+def test_the_documented_figures_are_todays() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "tagging.md").read_text("utf-8")
+    documented = text.split("<!-- report -->\n")[1].split("<!-- end -->")[0].strip()
+    cases = compare(rows("held_out.txt") + rows("held_out_2.txt"), PACK)
+    assert documented == "\n\n".join((by_source(cases), by_label(cases), confusion(cases))), "write the report anew"
+
+
+def test_every_tag_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "tagging.md").read_text("utf-8")
+    assert [tag for tag in PACK.tags if f"| `{tag}` |" not in text] == []
