@@ -138,7 +138,7 @@ class Stage:
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            timeout=60,
+            timeout=180,
         )
 
 
