@@ -80,10 +80,13 @@ class Shield:
 
     def key(self) -> tuple[str, ...]:
         """Columns that put its rows in an order of their own: the primary key, or all that are not hidden."""
-        primary = next((c.columns for c in self.relation.constraints if c.kind == "p"), ())
-        if primary and not any(c in self.covers for c in primary):
-            return primary
-        return tuple(c.name for c in self.relation.columns if c.name not in self.covers)
+        return self.primary or tuple(c.name for c in self.relation.columns if c.name not in self.covers)
+
+    @property
+    def primary(self) -> tuple[str, ...]:
+        """The primary key, where no part of it is hidden."""
+        found = next((c.columns for c in self.relation.constraints if c.kind == "p"), ())
+        return () if any(c in self.covers for c in found) else found
 
     @property
     def hidden(self) -> frozenset[str]:

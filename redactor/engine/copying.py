@@ -41,7 +41,7 @@ def copy(reading: Reading, node: Node, statement: Statement) -> None:
     if relation is None:
         return
     shield = reading.world.shield(relation)
-    hiding.refuse_closed(shield)
+    hiding.refuse_closed(shield, read=not node.get("is_from"))
     listed = [a["String"]["sval"] for a in node.get("attlist", ())]
     if node.get("is_from"):
         for name in listed or [c.name for c in relation.columns if c.generated is None]:
@@ -78,6 +78,7 @@ def _masked(
         after = text.closing(after) + 1
     # COPY of a parent gives its own rows only
     name = qualified(shield.relation.schema, shield.relation.name)
-    source = f"(SELECT {', '.join(columns)} FROM ONLY {name}{hiding.order_of(shield)})"
+    where = " WHERE false" if shield.closed is not None else f" WHERE {shield.where}" if shield.where else ""
+    source = f"(SELECT {', '.join(columns)} FROM ONLY {name}{where}{hiding.order_of(shield)})"
     text.put(text.tokens[first].start, text.tokens[after - 1].end, source)
     del node, statement

@@ -14,7 +14,7 @@ from redactor.protection import Shield
 from redactor.sql.grammar import Node
 from redactor.sql.labels import walk
 from redactor.sql.quote import identifier, qualified
-from redactor.sql.survey import RelationRef, Survey
+from redactor.sql.survey import RelationRef, Survey, takes_row
 
 SYSTEM_COLUMNS = frozenset({"xmin", "xmax", "cmin", "cmax", "tableoid"})
 
@@ -58,7 +58,13 @@ def source(shield: Shield, ref: RelationRef, found: Survey, only_names: bool = F
     renamed = [c["String"]["sval"] for c in alias.get("colnames", ())]
     columns: list[str] = []
     order: list[str] = []
+    # what the statement does not take is left out: the requester may have no right to it
+    wanted: set[str] | None = None
+    if not shield.ordered and not takes_row(found, ref, frozenset(c.name for c in relation.columns)):
+        wanted = found.names | set(shield.primary)
     for i, c in enumerate(relation.columns):
+        if wanted is not None and c.name not in wanted:
+            continue
         name = renamed[i] if i < len(renamed) else c.name
         cover = shield.covers.get(c.name)
         if cover is None:
@@ -74,6 +80,7 @@ def source(shield: Shield, ref: RelationRef, found: Survey, only_names: bool = F
         taken = {c.name for c in relation.columns}
         # a concurrency token such as EF Core's: named, so it must be handed on
         columns += sorted(n for n in SYSTEM_COLUMNS & found.names if n not in taken and relation.kind in "rpm")
+    columns = columns or ["true AS here"]
     where = " WHERE false" if shield.closed is not None else f" WHERE {shield.where}" if shield.where else ""
     behind = where + (" ORDER BY " + ", ".join(order) if order else "")
     name = ref.alias if not only_names else relation.name
@@ -110,7 +117,9 @@ def settle(text: Text, node: Node, start: int, hidden: list[tuple[RelationRef, S
             if "colnames" in ref.node.get("alias", {}) or not shield.scattered:
                 return
             types = {c.name: c.type for c in shield.relation.columns}
-            keys += [f"{identifier(ref.alias)}.{_sortable(n, types[n])}" for n in shield.key()]
+            if not shield.primary:
+                return
+            keys += [f"{identifier(ref.alias)}.{_sortable(n, types[n])}" for n in shield.primary]
     if keys:
         at = _end_of_select(text, start)
         text.put(at, at, f" ORDER BY {', '.join(keys)}")
@@ -281,8 +290,8 @@ def check_sample(text: Text, ref: RelationRef, relation: Relation) -> None:
         )
 
 
-def refuse_closed(shield: Shield) -> None:
-    """A relation whose very rows are hidden is refused, unless the policy has it look empty."""
+def refuse_closed(shield: Shield, read: bool = False) -> None:
+    """A relation whose very rows are hidden is refused; only to be read may the policy have it look empty."""
     closed = shield.closed
-    if closed is not None and not closed.empty:
+    if closed is not None and not (read and closed.empty):
         raise of_reading(str(shield.relation.qualified), closed.why, closed.hits)

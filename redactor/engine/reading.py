@@ -138,7 +138,7 @@ class Reading:
             return None
         shield = self.world.shield(relation)
         self._shields[id(ref.node)] = shield
-        hiding.refuse_closed(shield)
+        hiding.refuse_closed(shield, read=True)
         return shield
 
     def resolve(self, ref: RelationRef, located: bool = True) -> Relation | None:

@@ -22,6 +22,7 @@ class Text:
         self._tokens: tuple[Token, ...] | None = None
         self._starts: list[int] = []
         self._edits: list[tuple[int, int, int, str]] = []
+        self._suggested: dict[tuple[int, int], str] = {}
 
     # -------------------------------------------------------------- tokens
 
@@ -74,9 +75,13 @@ class Text:
 
     def put(self, start: int, end: int, text: str) -> None:
         """Replaces a span. Insertions (start = end) at one place stand in the order in which they were made."""
-        edit = (start, end, len(self._edits), text)
-        if not any(e[0] == start and e[1] == end and end > start for e in self._edits):
-            self._edits.append(edit)
+        # a node may stand in the tree more than once; two different texts for one span overlap, and are refused
+        if start == end or not any(e[0] == start and e[1] == end and e[3] == text for e in self._edits):
+            self._edits.append((start, end, len(self._edits), text))
+
+    def suggest(self, start: int, end: int, text: str) -> None:
+        """Replaces a span in which nothing else is replaced: the same in other words."""
+        self._suggested[start, end] = text
 
     def mark(self) -> int:
         """How many edits there are, for `since`."""
@@ -85,14 +90,14 @@ class Text:
     @property
     def edited(self) -> bool:
         """Whether anything was changed."""
-        return bool(self._edits)
+        return bool(self._edits or self._suggested)
 
     def render(self, start: int = 0, end: int | None = None) -> bytes:
         """The text between two offsets with its edits."""
         end = len(self.source) if end is None else end
         out: list[bytes] = []
         at = start
-        for a, b, _, text in sorted(self._edits, key=lambda e: (e[0], e[1], e[2])):
+        for a, b, _, text in sorted((*self._edits, *self._alone()), key=lambda e: (e[0], e[1], e[2])):
             if a < start or b > end:
                 continue
             if a < at:
@@ -101,3 +106,11 @@ class Text:
             at = b
         out.append(self.source[at:end])
         return b"".join(out)
+
+    def _alone(self) -> list[tuple[int, int, int, str]]:
+        """The suggestions that no edit touches."""
+        return [
+            (start, end, -1, text)
+            for (start, end), text in self._suggested.items()
+            if not any(a < end and start < b for a, b, _, _ in self._edits)
+        ]

@@ -338,7 +338,12 @@ def exposes(found: Survey, ref: RelationRef, columns: frozenset[str], hidden: fr
     Errs on the side of yes: a column alias list, NATURAL JOIN, an unqualified star, a star or whole row of a join, a
     name that also stands for something else.
     """
-    if found.natural or not hidden.isdisjoint(found.names):
+    return not hidden.isdisjoint(found.names) or takes_row(found, ref, columns)
+
+
+def takes_row(found: Survey, ref: RelationRef, columns: frozenset[str]) -> bool:
+    """Whether the statement could take columns of a relation without their names standing in it."""
+    if found.natural:
         return True
     alias = ref.node.get("alias")
     if alias is not None and "colnames" in alias:
