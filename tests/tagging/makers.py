@@ -110,6 +110,12 @@ HARMLESS: dict[str, Maker] = {
     "weekdays": one_of("Mon", "Tue", "Wed", "Thu", "Fri"),
     "grades": one_of("K", "01", "02", "03", "12"),
     "units": one_of("kg", "lb", "cm", "m"),
+    "seats": lambda r: f"{r.choice('ABCDEF')}{r.randrange(1, 10)}",
+    "ages": lambda r: str(r.randrange(18, 95)),
+    "units of sale": one_of("EA", "LB", "PK", "CS", "BX", "CT"),
+    "airports": one_of("SMF", "SFO", "LAX", "OAK", "JFK", "ORD"),
+    "ten-digit accounts": lambda r: "4" + digits(r, 9),
+    "nine-digit accounts": lambda r: r.choice("3456") + digits(r, 8),
     "percentages": lambda r: f"{r.uniform(0, 100):.1f}%",
 }
 """Kind -> maker. In a column of no telling name, these must not be taken for anything."""
