@@ -47,9 +47,17 @@ def _place(reading: Reading, relation: Node) -> tuple[str, bool]:
 
 
 def _make(
-    reading: Reading, schema: str, name: str, kind: str, columns: tuple[str, ...] | None, temporary: bool
+    reading: Reading,
+    schema: str,
+    name: str,
+    kind: str,
+    columns: tuple[str, ...] | None,
+    temporary: bool,
+    if_not_exists: bool = False,
 ) -> None:
-    reading.transitions.append(Make(Own(schema, name, kind, columns, temporary)))
+    if temporary or not if_not_exists:
+        # IF NOT EXISTS may find another's, which is then known once the catalog has been read again
+        reading.transitions.append(Make(Own(schema, name, kind, columns, temporary)))
     if not temporary:
         reading.transitions.append(SchemaChanged())
 
@@ -90,7 +98,8 @@ def create_table_as(reading: Reading, node: Node, statement: Statement) -> None:
     named = [c["String"]["sval"] for c in into.get("colNames", ())]
     if named:
         columns = (*named, *(columns or ())[len(named) :])
-    _make(reading, schema, relation["relname"], "materialized view" if view else "table", columns, temporary)
+    made = "materialized view" if view else "table"
+    _make(reading, schema, relation["relname"], made, columns, temporary, bool(node.get("if_not_exists")))
     del statement
 
 
@@ -139,7 +148,8 @@ def create_table(reading: Reading, node: Node, statement: Statement) -> None:
     del refs
     if node.get("inhRelations") or "ofTypename" in node:
         columns = None
-    _make(reading, schema, relation["relname"], "table", None if columns is None else tuple(columns), temporary)
+    known = None if columns is None else tuple(columns)
+    _make(reading, schema, relation["relname"], "table", known, temporary, bool(node.get("if_not_exists")))
     del statement
 
 
@@ -196,7 +206,7 @@ def _check_keys(reading: Reading, node: Node) -> None:
 def create_sequence(reading: Reading, node: Node, statement: Statement) -> None:
     """CREATE SEQUENCE."""
     schema, temporary = _place(reading, node["sequence"])
-    _make(reading, schema, node["sequence"]["relname"], "sequence", None, temporary)
+    _make(reading, schema, node["sequence"]["relname"], "sequence", None, temporary, bool(node.get("if_not_exists")))
     del statement
 
 

@@ -7,6 +7,8 @@ only see what the subquery gives. `FROM residents r` becomes
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from redactor.catalog import Relation
 from redactor.engine.refusal import of_kind, of_reading
 from redactor.engine.text import Text
@@ -22,8 +24,19 @@ SYSTEM_COLUMNS = frozenset({"xmin", "xmax", "cmin", "cmax", "tableoid"})
 _UNORDERED = ("json", "xml", "point", "box", "polygon", "circle", "line", "lseg", "path", "aclitem")
 
 
-def span_of(text: Text, ref: RelationRef) -> tuple[int, int, int, int]:
-    """Byte offsets of a relation expression: its start, its name's start and end, and its end with alias and sample."""
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Byte offsets of a relation expression: `start` to `end` with ONLY, alias and sample; its name; its alias with AS
+    and a list of columns, empty where there is none."""
+
+    start: int
+    name: tuple[int, int]
+    alias: tuple[int, int]
+    end: int
+
+
+def span_of(text: Text, ref: RelationRef) -> Span:
+    """Where in the text a relation expression stands."""
     first = text.at(ref.at)
     after = text.name_end(first)
     start, name_start, name_end = first, text.tokens[first].start, text.tokens[after - 1].end
@@ -36,7 +49,9 @@ def span_of(text: Text, ref: RelationRef) -> tuple[int, int, int, int]:
     elif text.word(end) == "*":
         end += 1
     alias = ref.node.get("alias")
+    alias_start = alias_end = text.tokens[end - 1].end
     if alias is not None:
+        alias_start = text.tokens[end].start
         if text.word(end) == "as":
             end += 1
         end += 1
@@ -44,38 +59,33 @@ def span_of(text: Text, ref: RelationRef) -> tuple[int, int, int, int]:
             end += 2
         if "colnames" in alias:
             end = text.closing(end) + 1
+        alias_end = text.tokens[end - 1].end
     if ref.sampled:
         end = text.closing(text.name_end(end + 1)) + 1
         if text.word(end) == "repeatable":
             end = text.closing(end + 1) + 1
-    return text.tokens[start].start, name_start, name_end, text.tokens[end - 1].end
+    return Span(text.tokens[start].start, (name_start, name_end), (alias_start, alias_end), text.tokens[end - 1].end)
 
 
-def source(shield: Shield, ref: RelationRef, found: Survey, only_names: bool = False) -> tuple[str, str]:
+def source(shield: Shield, ref: RelationRef, found: Survey) -> tuple[str, str]:
     """What stands before and behind the relation expression, to make it a subquery."""
     relation = shield.relation
-    alias = ref.node.get("alias", {})
-    renamed = [c["String"]["sval"] for c in alias.get("colnames", ())]
     columns: list[str] = []
     order: list[str] = []
     # what the statement does not take is left out: the requester may have no right to it
     wanted: set[str] | None = None
     if not shield.ordered and not takes_row(found, ref, frozenset(c.name for c in relation.columns)):
         wanted = found.names | set(shield.primary)
-    for i, c in enumerate(relation.columns):
+    for c in relation.columns:
         if wanted is not None and c.name not in wanted:
             continue
-        name = renamed[i] if i < len(renamed) else c.name
         cover = shield.covers.get(c.name)
         if cover is None:
-            columns.append(identifier(name))
+            columns.append(identifier(c.name))
             if shield.ordered:
-                order.append(_sortable(name, c.type))
+                order.append(_sortable(c.name, c.type))
             continue
-        expression = cover.expression
-        if expression is None or (cover.varies and name != c.name):
-            expression = f"NULL::{cover.type}"
-        columns.append(f"{expression} AS {identifier(name)}")
+        columns.append(f"{cover.expression or f'NULL::{cover.type}'} AS {identifier(c.name)}")
     if not any(c.star for c in found.columns):
         taken = {c.name for c in relation.columns}
         # a concurrency token such as EF Core's: named, so it must be handed on
@@ -83,8 +93,13 @@ def source(shield: Shield, ref: RelationRef, found: Survey, only_names: bool = F
     columns = columns or ["true AS here"]
     where = " WHERE false" if shield.closed is not None else f" WHERE {shield.where}" if shield.where else ""
     behind = where + (" ORDER BY " + ", ".join(order) if order else "")
-    name = ref.alias if not only_names else relation.name
-    return f"(SELECT {', '.join(columns)} FROM ", f"{behind}) {identifier(name)}"
+    renamed = _colnames(ref)
+    listed = f" ({', '.join(map(identifier, renamed))})" if renamed else ""
+    return f"(SELECT {', '.join(columns)} FROM ", f"{behind}) {identifier(ref.alias)}{listed}"
+
+
+def _colnames(ref: RelationRef) -> list[str]:
+    return [c["String"]["sval"] for c in ref.node.get("alias", {}).get("colnames", ())]
 
 
 def _sortable(name: str, type_name: str) -> str:
@@ -114,12 +129,15 @@ def settle(text: Text, node: Node, start: int, hidden: list[tuple[RelationRef, S
     for item in _from_relations(select.get("fromClause", [])):
         if id(item) in shields:
             ref, shield = shields[id(item)]
-            if "colnames" in ref.node.get("alias", {}) or not shield.scattered:
-                return
-            types = {c.name: c.type for c in shield.relation.columns}
-            if not shield.primary:
-                return
-            keys += [f"{identifier(ref.alias)}.{_sortable(n, types[n])}" for n in shield.primary]
+            if not shield.scattered or not shield.primary:
+                continue
+            renamed = _colnames(ref)
+            columns = shield.relation.columns
+            names = {c.name: renamed[i] if i < len(renamed) else c.name for i, c in enumerate(columns)}
+            if len(set(names.values())) < len(names):
+                continue
+            types = {c.name: c.type for c in columns}
+            keys += [f"{identifier(ref.alias)}.{_sortable(names[n], types[n])}" for n in shield.primary]
     if keys:
         at = _end_of_select(text, start)
         text.put(at, at, f" ORDER BY {', '.join(keys)}")
@@ -145,11 +163,18 @@ def hide(text: Text, ref: RelationRef, shield: Shield, found: Survey) -> None:
     relation = shield.relation
     if ref.sampled:
         check_sample(text, ref, relation)
-    start, name_start, name_end, end = span_of(text, ref)
+    span = span_of(text, ref)
     before, behind = source(shield, ref, found)
-    text.put(start, start, before)
-    text.put(name_start, name_end, qualified(relation.schema, relation.name))
-    text.put(end, end, behind)
+    keyword = text.at(span.start) - 1
+    if text.word(keyword) == "table":
+        # TABLE residents
+        text.put(text.tokens[keyword].start, text.tokens[keyword].end, "SELECT * FROM")
+    text.put(span.start, span.start, before)
+    text.put(*span.name, qualified(relation.schema, relation.name))
+    if _colnames(ref):
+        # inside, columns keep their own names: what hides them reads others by these
+        text.put(*span.alias, "")
+    text.put(span.end, span.end, behind)
     if "alias" not in ref.node:
         unqualify(text, ref, relation, found)
 
@@ -169,12 +194,12 @@ def unqualify(text: Text, ref: RelationRef, relation: Relation, found: Survey) -
             text.put(text.tokens[first].start, text.tokens[skip].start, "")
 
 
-def qualify(text: Text, ref: RelationRef, relation: Relation) -> None:
-    """Writes the schema out where search_path could be read in two ways."""
+def qualify(text: Text, ref: RelationRef, schema: str) -> None:
+    """Writes the schema out, so that the server finds what was judged or nothing, and never a namesake."""
     if ref.schema is None:
         first = text.at(ref.at)
-        at = text.tokens[first].start
-        text.put(at, at, identifier(relation.schema) + ".")
+        after = text.name_end(first)
+        text.suggest(text.tokens[first].start, text.tokens[after - 1].end, qualified(schema, ref.name))
 
 
 def complete_groups(text: Text, node: Node, hidden: list[tuple[RelationRef, Shield]]) -> None:
@@ -192,7 +217,7 @@ def complete_groups(text: Text, node: Node, hidden: list[tuple[RelationRef, Shie
             if ordinals is None:
                 continue
             grouped += ordinals
-        names = {tuple(f["String"]["sval"] for f in g["fields"] if "String" in f) for g in grouped}
+        names = {tuple(f["String"]["sval"] for f in g["fields"] if "String" in f)[-2:] for g in grouped}
         for item in _from_relations(select["fromClause"]):
             if id(item) not in shields:
                 continue
@@ -248,7 +273,8 @@ def _from_relations(items: list[Node]) -> list[Node]:
         kind, inner = next(iter(stack.pop().items()))
         if kind == "RangeVar":
             out.append(inner)
-        elif kind == "JoinExpr":
+        elif kind == "JoinExpr" and "alias" not in inner:
+            # an alias on a join hides the names inside it
             stack += [inner["larg"], inner["rarg"]]
         elif kind == "RangeTableSample":
             stack.append(inner["relation"])
@@ -280,8 +306,7 @@ def _used(select: Node, alias: str, own: set[str]) -> set[str]:
 
 def check_sample(text: Text, ref: RelationRef, relation: Relation) -> None:
     """How rows lie on disk depends on hidden columns: only a sample that does not look at that may be taken."""
-    _, _, _, end = span_of(text, ref)
-    words = [text.word(i) for i in range(text.at(ref.at), text.at(end))]
+    words = [text.word(i) for i in range(text.at(ref.at), text.at(span_of(text, ref).end))]
     if "bernoulli" not in words or "repeatable" in words:
         raise of_kind(
             f"TABLESAMPLE of {relation.qualified}",

@@ -155,10 +155,14 @@ class Reading:
         self._bindings[id(ref.node)] = (found.relation, found.own)
         if found.relation is not None:
             self.relations[found.relation.qualified] = None
-            if any(not self.world.shield(o).open for o in found.others):
-                hiding.qualify(self.text, ref, found.relation)
+            if self.world.has_protected_namesake(found.relation.qualified):
+                hiding.qualify(self.text, ref, found.relation.schema)
         elif found.own is not None:
-            self.relations[RelationName(found.own.schema, found.own.name)] = None
+            name = RelationName(found.own.schema, found.own.name)
+            self.relations[name] = None
+            if self.world.has_protected_namesake(name):
+                # it may be gone: dropped at the end of its transaction, or with it
+                hiding.qualify(self.text, ref, found.own.schema)
         return found.relation
 
     def unknown_relation(self, ref: RelationRef, located: bool) -> Exception:
@@ -265,7 +269,9 @@ class Reading:
                     self._user_function(method)
 
     def _types(self, found: Survey) -> None:
-        mentioned = [t for schema, name in found.types for t in self.names.types(schema, name)]
+        # a type's name called like a function is a cast
+        called = [(f.schema, f.name) for f in found.functions if f.arguments == 1]
+        mentioned = [t for schema, name in (*found.types, *called) for t in self.names.types(schema, name)]
         words = {name for _, name in found.types} | {f.name for f in found.functions}
         for t in mentioned:
             why = self.world.type(t)
@@ -425,7 +431,7 @@ class Reading:
                 if value is not None and verdict.allows(value):
                     return
             case Effect.PATH | Effect.ENCODING:
-                if value is not None and local is not None and alone and _bare(node):
+                if value is not None and local is not None and alone and _only_settings(node):
                     if verdict.effect is Effect.PATH:
                         self.transitions.append(SetPath(tuple(split_identifiers(value, ",")), local))
                     else:
@@ -490,12 +496,13 @@ def _picked_setting(argument: Node, node: Node) -> str | None:
     return constant(where.get("rexpr", {})) if named[-1:] == ["name"] == same[-1:] else None
 
 
-def _bare(node: Node) -> bool:
-    """Whether a SELECT gives exactly one row, by calls that happen once each."""
+def _only_settings(node: Node) -> bool:
+    """Whether a SELECT is nothing but calls of set_config, which then happen once each, in their order."""
     select = node.get("SelectStmt", {})
-    return set(select) <= {"targetList", "limitOption", "op"} and all(
-        "FuncCall" in t["ResTarget"]["val"] for t in select.get("targetList", ())
-    )
+    if not set(select) <= {"targetList", "limitOption", "op"}:
+        return False
+    calls = [t["ResTarget"]["val"].get("FuncCall") for t in select.get("targetList", ())]
+    return all(c is not None and c["funcname"][-1]["String"]["sval"] == "set_config" for c in calls)
 
 
 def split_identifiers(value: str, separator: str) -> list[str]:

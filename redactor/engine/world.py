@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from redactor.catalog import Catalog, Function, Relation, Type
 from redactor.derivation import Derivation
-from redactor.model import ColumnName
+from redactor.model import ColumnName, RelationName
 from redactor.protection import Clearance, Cover, Shield
 from redactor.protection import Closed as ClosedRows
 from redactor.sql.builtins import Builtins, Closed, Hidden, How, Open, Partial
@@ -32,6 +32,7 @@ class World:
         self._system: dict[int, Shield] = {}
         self._figures: tuple[int, ...] | None = None
         self._sequences: tuple[int, ...] | None = None
+        self._namesakes: dict[str, list[str]] | None = None
         self._types: dict[int, tuple[ColumnName, ...]] = {}
 
     def shield(self, relation: Relation) -> Shield:
@@ -86,7 +87,11 @@ class World:
             case How.RELATION:
                 oids = self.figures
                 toast = str(relation.qualified) == "pg_catalog.pg_class"
-                parts = [f"{keys[0]}::oid = ANY ('{{{','.join(map(str, oids))}}}'::oid[])"] if oids else []
+                parts = (
+                    [f"{keys[0]}::pg_catalog.oid = ANY ('{{{','.join(map(str, oids))}}}'::pg_catalog.oid[])"]
+                    if oids
+                    else []
+                )
                 if toast and oids:
                     parts.append("relname LIKE 'pg\\_toast\\_%'")
                 return " OR ".join(parts) if parts else None
@@ -95,7 +100,7 @@ class World:
                 if not names:
                     return None
                 pairs = ", ".join(f"({literal(n.schema)}, {literal(n.name)})" for n in sorted(names))
-                return f"({keys[0]}::text, {keys[1]}::text) IN ({pairs})"
+                return f"({keys[0]}::pg_catalog.text, {keys[1]}::pg_catalog.text) IN ({pairs})"
 
     def _protected(self) -> list[Relation]:
         """User relations that hide anything, sequences included."""
@@ -131,6 +136,14 @@ class World:
                 )
             )
         return self._sequences
+
+    def has_protected_namesake(self, name: RelationName) -> bool:
+        """Whether a relation of the same name in another schema hides anything."""
+        if self._namesakes is None:
+            self._namesakes = {}
+            for r in self._protected():
+                self._namesakes.setdefault(r.name, []).append(r.schema)
+        return any(s != name.schema for s in self._namesakes.get(name.name, ()))
 
     def function(self, f: Function) -> tuple[ColumnName, ...]:
         """What a function reads that is hidden; empty: it may be called."""

@@ -244,7 +244,7 @@ def _replace(
             continue
         last = fields[-1]
         if len(fields) == 1:
-            if last in target.aliases and last not in target.columns and not _elsewhere(last, others):
+            if last in target.aliases and last not in target.columns and not _surely(last, others):
                 raise of_use(_row(relation), Use.WHOLE_ROW, _all_hits(target))
             hidden = target.cover(last)
             if hidden is not None and _elsewhere(last, others):
@@ -276,6 +276,11 @@ def _replace(
 
 def _elsewhere(name: str, others: dict[str, tuple[str, ...] | None]) -> bool:
     return any(columns is None or name in columns for columns in others.values())
+
+
+def _surely(name: str, others: dict[str, tuple[str, ...] | None]) -> bool:
+    """Whether the name is a column of another source; a function's columns are not known, so it may not be."""
+    return any(columns is not None and name in columns for columns in others.values())
 
 
 def _row(relation: Relation) -> ColumnName:

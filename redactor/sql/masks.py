@@ -1,7 +1,8 @@
 """The SQL text of a mask: an expression of the column's own type that stands where the column stood.
 
 Knows masks and PostgreSQL's types. Invariant: every expression is total (it has a value for every input, and cannot
-fail on some values and not on others), and a mask that does not depend on the value does not read the column.
+fail on some values and not on others), a mask that does not depend on the value does not read the column, and no
+search_path or temporary table changes which types and functions it is made of.
 """
 
 from __future__ import annotations
@@ -43,15 +44,16 @@ def expression(mask: Mask, column: str, type_name: str, key: str = "") -> str:
             if not text:
                 return null
             n = int(mask.argument or 4)
-            kept = f"CASE WHEN length({value}::text) > {2 * n} THEN right({value}::text, {n}) ELSE '' END"
-            return f"(repeat('*', 8) || {kept})::{type_name}"
+            inner = f"{value}::pg_catalog.text"
+            kept = f"CASE WHEN pg_catalog.length({inner}) > {2 * n} THEN pg_catalog.right({inner}, {n}) ELSE '' END"
+            return f"('********' || {kept})::{type_name}"
         case MaskKind.YEAR | MaskKind.MONTH:
             if _DATES.match(type_name) is None:
                 return null
             # in UTC, so that the answer does not depend on the session
             zoned = type_name.endswith("with time zone")
             cut = f"{value}, 'UTC'" if zoned else f"{value}::timestamp"
-            cut = f"date_trunc('{mask.kind.value}', {cut})::{type_name}"
+            cut = f"pg_catalog.date_trunc('{mask.kind.value}', {cut})::{type_name}"
             # outside these years a cast or a truncation can overflow
             within = f"{value} >= '0001-01-02'::{type_name} AND {value} < '9999-01-01'::{type_name}"
             return f"CASE WHEN {within} THEN {cut} END"
@@ -65,6 +67,7 @@ def expression(mask: Mask, column: str, type_name: str, key: str = "") -> str:
             if not text or not key:
                 return null
             mixed = literal(f"{key}:{mask.argument}:")
-            return f"left(encode(sha256(convert_to({mixed} || {value}::text, 'UTF8')), 'hex'), 16)::{type_name}"
+            mixed = f"pg_catalog.convert_to({mixed} || {value}::pg_catalog.text, 'UTF8')"
+            return f"pg_catalog.left(pg_catalog.encode(pg_catalog.sha256({mixed}), 'hex'), 16)::{type_name}"
         case _:
             assert_never(mask.kind)

@@ -1,0 +1,14 @@
+"""The town that the tests of the decision ask about."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fixtures import town as fixture
+from tests.fixtures.town import Town
+from tests.servers import Server
+
+
+@pytest.fixture(scope="session")
+def town(postgres18: Server) -> Town:
+    return fixture.build(postgres18)
