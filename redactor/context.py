@@ -18,6 +18,7 @@ from redactor.model import (
     Drop,
     DropTemps,
     Finish,
+    Identity,
     Make,
     Own,
     Prepare,
@@ -27,21 +28,24 @@ from redactor.model import (
     Savepoint,
     SchemaChanged,
     SetEncoding,
+    SetIdentity,
     SetPath,
     Transition,
 )
 
 _NOTHING: Mapping[str, Prepare] = MappingProxyType({})
+_NOBODY: Mapping[str, Identity] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The part that transactions undo. `path` and `encoding` are what is in force now."""
+    """The part that transactions undo. `identity` is the end user on whose behalf the session asks."""
 
     path: tuple[str, ...]
     encoding: str
     owns: frozenset[Own] = frozenset()
     dropped: frozenset[tuple[str, str]] = frozenset()
+    identity: Identity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,10 @@ class _Level:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`path`: search_path as set, unresolved (`"$user"` stands as `$user`). `key()` is what a decision hangs on."""
+    """`path`: search_path as set, unresolved (`"$user"` stands as `$user`). `key()` is what a decision hangs on.
+
+    `presented`: whom the tokens of the text that is being decided name, by what stands in their place there.
+    """
 
     login: str
     initial: Settings
@@ -63,6 +70,7 @@ class Context:
     settled: Settings
     levels: tuple[_Level, ...] = ()
     prepared: Mapping[str, Prepare] = field(default_factory=lambda: _NOTHING)
+    presented: Mapping[str, Identity] = field(default_factory=lambda: _NOBODY)
 
     @staticmethod
     def start(login: str, path: tuple[str, ...] = ("$user", "public"), encoding: str = "UTF8") -> Context:
@@ -79,12 +87,32 @@ class Context:
         return self.now.encoding
 
     @property
+    def identity(self) -> Identity | None:
+        return self.now.identity
+
+    @property
     def in_transaction(self) -> bool:
         return bool(self.levels)
 
     def key(self) -> tuple[str, Settings]:
         """Two contexts with the same key give every statement the same meaning (EXECUTE of a prepared one aside)."""
         return self.login, self.now
+
+    def asking_for(self, identity: Identity) -> Context:
+        """The context of one text that names the end user itself."""
+        return replace(self, now=replace(self.now, identity=identity))
+
+    def voided(self, why: str) -> Context:
+        """The context once the identity in force, wherever a rollback could bring it back, counts no longer."""
+        gone = self.now.identity
+
+        def void(s: Settings) -> Settings:
+            if s.identity is None or gone is None or replace(s.identity, void=gone.void) != gone:
+                return s
+            return replace(s, identity=replace(s.identity, void=why))
+
+        levels = tuple(_Level(level.name, void(level.before)) for level in self.levels)
+        return replace(self, now=void(self.now), kept=void(self.kept), settled=void(self.settled), levels=levels)
 
     def own(self, schema: str, name: str) -> Own | None:
         """What the session made itself under that name, newest kind first, or None."""
@@ -113,8 +141,10 @@ class Context:
                 return self._put(local, path=self.initial.path if path is None else path)
             case SetEncoding(encoding, local):
                 return self._put(local, encoding=self.initial.encoding if encoding is None else encoding)
+            case SetIdentity(identity, local):
+                return self._put(local, identity=identity)
             case ResetAll():
-                return self._put(False, path=self.initial.path, encoding=self.initial.encoding)
+                return self._put(False, path=self.initial.path, encoding=self.initial.encoding, identity=None)
             case Begin():
                 return self if self.levels else replace(self, levels=(_Level("", self.settled),))
             case Finish(commit, chain):

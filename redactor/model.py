@@ -1,9 +1,8 @@
 """The vocabulary: what a requester asks, what a statement touches, what was decided, what is remembered.
 
-Knows nothing but the standard library (`Context` is named in a type only). Everything
- here is immutable: a value made once is safe to share between
-sessions, caches and logs. The sum types (`Decision`, `Effect`, `Transition`) are closed: match them exhaustively
-and end with `assert_never`.
+Knows nothing but the standard library (`Context` is named in a type only). Everything here is immutable: a value made
+once is safe to share between sessions, caches and logs. The sum types (`Decision`, `Effect`, `Transition`) are closed:
+match them exhaustively and end with `assert_never`.
 """
 
 from __future__ import annotations
@@ -73,8 +72,30 @@ class ColumnUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """A person, as a signed token named them: checked, and without the token itself.
+
+    `issuer` is the provider's name in the configuration; `claims` are (path, value) of what the token says in text;
+    `expires` is in seconds since the epoch, UTC. `void`: why it counts no longer; empty while it does.
+    """
+
+    issuer: str
+    subject: str
+    claims: frozenset[tuple[str, str]] = frozenset()
+    expires: float = float("inf")
+    void: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.issuer}/{self.subject}"
+
+
+@dataclass(frozen=True, slots=True)
 class Requester:
-    """Who asks. Only `login` and `groups`, which the database itself vouches for, ever decide an approval."""
+    """Who asks. `application` is what the client says of itself; it decides nothing, nor does `address`.
+
+    `login` and `groups` are vouched for by the database. `identity`: who logged in with a token.
+    `on_behalf_of`: the end user for whom a login asks that the policy lets speak for others.
+    """
 
     login: str
     database: str
@@ -82,6 +103,8 @@ class Requester:
     address: str = ""
     application: str = ""
     authentication: str = ""
+    identity: Identity | None = None
+    on_behalf_of: Identity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +170,14 @@ class SetEncoding:
     """client_encoding becomes `encoding` (PostgreSQL's name); None: back to the start-up value."""
 
     encoding: str | None
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetIdentity:
+    """The session asks on behalf of `identity` from here on; None: on its own again. `local`: for the transaction."""
+
+    identity: Identity | None
     local: bool = False
 
 
@@ -227,6 +258,7 @@ class SchemaChanged:
 Transition: TypeAlias = (
     SetPath
     | SetEncoding
+    | SetIdentity
     | ResetAll
     | Begin
     | Finish
@@ -375,16 +407,46 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True)
+class FindSecret:
+    """Find out how `login` proves itself; what is found goes to the session's `secret_found`."""
+
+    login: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckToken:
+    """Check a token that is to log in, with a provider's newest keys; the answer goes to `token_checked`."""
+
+    provider: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """End both connections. `reason` is for the operator's log and holds no data."""
 
     reason: str
 
 
-Effect: TypeAlias = ToServer | ToClient | StartTLS | Record | Refresh | Close
+Effect: TypeAlias = ToServer | ToClient | StartTLS | Record | Refresh | FindSecret | CheckToken | Close
 
 
 # ------------------------------------------------------------------ the one question
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPlace:
+    """Where a text gives a token: characters from 0; `start` = `end`: not as a constant.
+
+    In a comment (`/*redactor_identity='...'*/`) the span is what stands between the quotes, and is for that text
+    only; of SET and set_config it is the whole literal. `whole`: SET without LOCAL.
+    """
+
+    start: int
+    end: int
+    value: str = field(repr=False)
+    comment: bool = False
+    whole: bool = True
 
 
 class Judge(Protocol):
@@ -405,6 +467,14 @@ class Judge(Protocol):
 
     def decide(self, requester: Requester, context: Context, text: str) -> Decision:
         """What is to become of a text, of one statement or several, in that context."""
+        ...
+
+    def tokens(self, text: str) -> tuple[TokenPlace, ...] | None:
+        """Where a text gives a token for an end user; None: the text cannot be read."""
+        ...
+
+    def speaks_for(self, requester: Requester) -> frozenset[str]:
+        """The issuers of the end users on whose behalf the requester's login may ask."""
         ...
 
     def exempt(self, requester: Requester) -> bool:

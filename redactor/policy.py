@@ -21,7 +21,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainVa
 from typing_extensions import TypedDict
 
 from redactor.errors import ConfigurationError, Fault
-from redactor.model import RuleHit
+from redactor.model import Identity, RuleHit
 from redactor.tags import PATTERN, UNREVIEWED, covers, is_tag
 from redactor.treatment import (
     FilterRows,
@@ -52,6 +52,8 @@ __all__ = [
     "Rule",
     "Ruling",
     "Shaping",
+    "Speaker",
+    "TokenClaim",
     "Treatment",
     "parse",
     "strictest",
@@ -67,12 +69,45 @@ _NOT_REVIEWED = "not yet reviewed: a data steward must add it to the catalog fil
 
 
 @dataclass(frozen=True, slots=True)
+class TokenClaim:
+    """What a token of that issuer has to say: any of `values` under `claim` (a dotted path into the token)."""
+
+    issuer: str
+    claim: str
+    values: frozenset[str]
+
+    def holds(self, identity: Identity) -> bool:
+        """Whether the identity's token said so, and still counts."""
+        return (
+            not identity.void
+            and identity.issuer == self.issuer
+            and any(path == self.claim and value in self.values for path, value in identity.claims)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyRole:
-    """Who has a role: database logins, and members of database roles. `may_ddl`: may create, alter and drop."""
+    """Who has a role: database logins, members of database roles, people of whom a token says so.
+
+    `may_ddl`: may create, alter and drop.
+    """
 
     users: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     may_ddl: bool = False
+    tokens: tuple[TokenClaim, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Logins that may ask on behalf of the end users of some issuers, each named by a token.
+
+    `keeps_own_roles`: while no end user is named they have the roles of their own login; else none.
+    """
+
+    users: frozenset[str]
+    issuers: frozenset[str]
+    keeps_own_roles: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +162,37 @@ class Policy:
     record: Recording = Recording.NONE
     ddl: Ddl = Ddl.REFUSE
     digest: str = ""
+    speakers: tuple[Speaker, ...] = ()
 
-    def roles_of(self, login: str, groups: Iterable[str] = ()) -> frozenset[str]:
-        """The policy roles of a login that is a member of those database roles; empty: an ordinary requester."""
+    def roles_of(
+        self,
+        login: str,
+        groups: Iterable[str] = (),
+        identity: Identity | None = None,
+        on_behalf_of: Identity | None = None,
+    ) -> frozenset[str]:
+        """The policy roles of a login that is a member of those database roles; empty: an ordinary requester.
+
+        `identity`: who logged in with a token; `on_behalf_of`: the end user for whom the login asks, whose roles, and
+        no others, then count.
+        """
+        speaking = [s for s in self.speakers if login in s.users]
+        if on_behalf_of is not None:
+            allowed = any(on_behalf_of.issuer in s.issuers for s in speaking)
+            return self.roles_by_token(on_behalf_of) if allowed else frozenset()
+        if speaking and not any(s.keeps_own_roles for s in speaking):
+            return frozenset()
         member = frozenset(groups)
-        return frozenset(name for name, r in self.roles.items() if login in r.users or not member.isdisjoint(r.groups))
+        own = frozenset(name for name, r in self.roles.items() if login in r.users or not member.isdisjoint(r.groups))
+        return own if identity is None else own | self.roles_by_token(identity)
+
+    def roles_by_token(self, identity: Identity) -> frozenset[str]:
+        """The policy roles of a person, by what their token says."""
+        return frozenset(name for name, r in self.roles.items() if any(t.holds(identity) for t in r.tokens))
+
+    def speaks_for(self, login: str) -> frozenset[str]:
+        """The issuers of the end users on whose behalf a login may ask; empty: it may not."""
+        return frozenset(i for s in self.speakers if login in s.users for i in s.issuers)
 
     def ruling(self, tags: Iterable[str], roles: frozenset[str]) -> Ruling | None:
         """How what carries those tags is hidden from those roles; None: they may see it."""
@@ -305,10 +366,23 @@ Tags = Annotated[
 TreatmentField = Annotated[Any, PlainValidator(read_treatment, json_schema_input_type=TreatmentInput)]
 
 
+class TokenForm(Form):
+    issuer: str = Field(description="the provider's name in redactor.yaml, under identity")
+    claim: str = Field(description="what the token has to say it under, such as groups or realm_access.roles")
+    values: Texts = Field(description="one of these", min_length=1)
+
+
+class SpeakerForm(Form):
+    users: Texts = Field(description="database logins of applications", min_length=1)
+    issuer: Texts = Field(description="whose end users: providers' names in redactor.yaml", min_length=1)
+    keeps_own_roles: bool = Field(default=False, description="has its login's roles while no end user is named")
+
+
 class RoleForm(Form):
     users: Texts = Field(default=[], description="database logins")
     groups: Texts = Field(default=[], description="database roles; whoever is a member of one has this role")
     may_ddl: bool = Field(default=False, description="may create, alter and drop; what they make derives protection")
+    tokens: list[TokenForm] = Field(default=[], description="people of whom a signed token says so")
 
 
 OptionalRole = Annotated[RoleForm, BeforeValidator(nothing_is_empty, json_schema_input_type=RoleForm | None)]
@@ -364,6 +438,12 @@ class PolicyForm(Form):
     ddl: Literal["refuse", "derive"] = Field(
         default="refuse", description="CREATE, ALTER and DROP by requesters whose role does not have may_ddl"
     )
+    speaks_for: Annotated[
+        list[SpeakerForm],
+        BeforeValidator(
+            lambda v: [v] if isinstance(v, dict) else v, json_schema_input_type=SpeakerForm | list[SpeakerForm]
+        ),
+    ] = Field(default=[], description="logins that may ask on behalf of people, each named by a signed token")
 
 
 def parse(text: str, file: str) -> Policy:
@@ -373,7 +453,16 @@ def parse(text: str, file: str) -> Policy:
     faults.extend(_inconsistent(document))
     if form is None or faults:
         raise ConfigurationError(in_order(faults))
-    roles = {name: PolicyRole(frozenset(r.users), frozenset(r.groups), r.may_ddl) for name, r in form.roles.items()}
+    roles = {
+        name: PolicyRole(
+            frozenset(r.users),
+            frozenset(r.groups),
+            r.may_ddl,
+            tuple(TokenClaim(t.issuer, t.claim, frozenset(t.values)) for t in r.tokens),
+        )
+        for name, r in form.roles.items()
+    }
+    speakers = tuple(Speaker(frozenset(s.users), frozenset(s.issuer), s.keeps_own_roles) for s in form.speaks_for)
     rules = tuple(
         Rule(
             r.id,
@@ -389,7 +478,8 @@ def parse(text: str, file: str) -> Policy:
     quarantined = Rule(
         QUARANTINE, (UNREVIEWED,), frozenset(q.approved), q.otherwise, Shaping(q.when_shaping_rows), _NOT_REVIEWED
     )
-    return make(form.name or PurePath(file).stem, roles, rules, quarantined, Recording(form.record), Ddl(form.ddl))
+    recording, ddl = Recording(form.record), Ddl(form.ddl)
+    return make(form.name or PurePath(file).stem, roles, rules, quarantined, recording, ddl, speakers)
 
 
 def make(
@@ -399,6 +489,7 @@ def make(
     quarantined: Rule | None = None,
     record: Recording = Recording.NONE,
     ddl: Ddl = Ddl.REFUSE,
+    speakers: tuple[Speaker, ...] = (),
 ) -> Policy:
     """A policy with its digest."""
     if quarantined is None:
@@ -411,8 +502,12 @@ def make(
         "record": record.value,
         "ddl": ddl.value,
     }
+    tokens = {n: sorted([t.issuer, t.claim, sorted(t.values)] for t in r.tokens) for n, r in roles.items() if r.tokens}
+    if tokens or speakers:
+        content["tokens"] = tokens
+        content["speakers"] = sorted([sorted(s.users), sorted(s.issuers), s.keeps_own_roles] for s in speakers)
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    return Policy(name, MappingProxyType(dict(roles)), kept, quarantined, record, ddl, digest)
+    return Policy(name, MappingProxyType(dict(roles)), kept, quarantined, record, ddl, digest, speakers)
 
 
 def _canonical(rule: Rule) -> list[object]:

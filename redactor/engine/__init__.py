@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 
 from redactor.catalog import Catalog
 from redactor.context import Context
 from redactor.derivation import Derivation
-from redactor.engine import startup
+from redactor.engine import behalf, startup
 from redactor.engine.reading import Reading
 from redactor.engine.refusal import Refused, imitation, of_gap
 from redactor.engine.statements import judge
@@ -32,6 +33,8 @@ from redactor.model import (
     Requester,
     RuleHit,
     SchemaChanged,
+    SetIdentity,
+    TokenPlace,
     Transition,
 )
 from redactor.policy import Policy, Recording
@@ -114,8 +117,16 @@ class Engine:
     # -------------------------------------------------------------- who asks
 
     def roles_of(self, requester: Requester) -> frozenset[str]:
-        """The policy roles of a requester: by what the database vouches for, and nothing that he can set."""
-        return self._policy.roles_of(requester.login, requester.groups)
+        """The policy roles of a requester: by what the database or a checked token vouches for, and nothing else."""
+        return self._policy.roles_of(requester.login, requester.groups, requester.identity, requester.on_behalf_of)
+
+    def speaks_for(self, requester: Requester) -> frozenset[str]:
+        """The issuers of the end users on whose behalf the requester's login may ask."""
+        return self._policy.speaks_for(requester.login)
+
+    def tokens(self, text: str) -> tuple[TokenPlace, ...] | None:
+        """Where a text gives a token for an end user; None: the text cannot be read."""
+        return behalf.places(text)
 
     def world(self, roles: frozenset[str]) -> World:
         """What requesters with those roles see."""
@@ -126,8 +137,8 @@ class Engine:
         return known
 
     def exempt(self, requester: Requester) -> bool:
-        """Whether nothing is hidden from the requester."""
-        return self.world(self.roles_of(requester)).clearance.exempt
+        """Whether nothing is hidden from the requester, whatever he says. Never so for who may speak for others."""
+        return not self.speaks_for(requester) and self.world(self.roles_of(requester)).clearance.exempt
 
     def forbidden(self, requester: Requester) -> frozenset[tuple[int, int]]:
         """What no RowDescription to the requester may name."""
@@ -166,14 +177,22 @@ class Engine:
 
     def decide(self, requester: Requester, context: Context, text: str) -> Decision:
         """What is to become of a text in that context."""
+        identity = context.identity
+        if identity is not requester.on_behalf_of:
+            requester = replace(requester, on_behalf_of=identity)
         roles = self.roles_of(requester)
-        key = (roles, context.key(), text)
+        # decisions hang on an end user's roles and standing, not on who it is
+        meaning = context.key() if identity is None else (context.login, replace(context.now, identity=None))
+        key = (roles, meaning, identity is not None and identity.void, text)
         known = self._known.get(key)
         if known is not None:
             self._known.move_to_end(key)
             return known
         world = self.world(roles)
-        decision, contextual = self._exempted(text) if world.clearance.exempt else self._decide(world, context, text)
+        if world.clearance.exempt and not self.speaks_for(requester):
+            decision, contextual = self._exempted(text)
+        else:
+            decision, contextual = self._decide(requester, world, context, text)
         if not contextual and len(text) <= _LARGEST_REMEMBERED:
             self._remember(key, decision, len(text))
         return decision
@@ -183,7 +202,7 @@ class Engine:
         self._known_bytes += 2 * size + 1024
         while self._known_bytes > REMEMBERED_BYTES:
             old, _ = self._known.popitem(last=False)
-            self._known_bytes -= 2 * len(str(old[2])) + 1024
+            self._known_bytes -= 2 * len(str(old[3])) + 1024
 
     def _exempted(self, text: str) -> tuple[Decision, bool]:
         """Nothing is hidden: the text goes through, and only DDL in it matters."""
@@ -204,7 +223,7 @@ class Engine:
             shape = grammar.shape(source)
         return Allow(Footprint(tuple(s.kind for s in statements)), tuple(transitions), (), shape, recorded), False
 
-    def _decide(self, world: World, context: Context, text: str) -> tuple[Decision, bool]:
+    def _decide(self, requester: Requester, world: World, context: Context, text: str) -> tuple[Decision, bool]:
         source = text.encode("utf-8", "surrogatepass")
         try:
             statements = grammar.parse(source)
@@ -214,20 +233,27 @@ class Engine:
         except TooMuch as e:
             problem = Problem(e.sqlstate, e.public, "", "Send it in smaller parts.")
             return Refuse(Refuse.failing(), problem, Footprint(), (), (), f"<{len(source)} bytes>"), False
-        return _Deciding(self, world, context, source, statements).run()
+        return _Deciding(self, requester, world, context, source, statements).run()
 
-    def again(self, world: World, context: Context, text: str) -> Decision:
+    def again(self, requester: Requester, world: World, context: Context, text: str) -> Decision:
         """What a prepared text means now."""
-        return self._decide(world, context, text)[0]
+        return self._decide(requester, world, context, text)[0]
 
 
 class _Deciding:
     """One text on its way through."""
 
     def __init__(
-        self, engine: Engine, world: World, context: Context, source: bytes, statements: tuple[Statement, ...]
+        self,
+        engine: Engine,
+        requester: Requester,
+        world: World,
+        context: Context,
+        source: bytes,
+        statements: tuple[Statement, ...],
     ) -> None:
         self.engine = engine
+        self.requester = requester
         self.world = world
         self.context = context
         self.text = Text(source)
@@ -239,32 +265,43 @@ class _Deciding:
     def run(self) -> tuple[Decision, bool]:
         source = self.text.source
         contextual = any(s.kind in _CONTEXTUAL for s in self.statements)
-        shape = grammar.shape(source)
         for s in self.statements:
             self.kinds.append(s.kind)
             reading = Reading(self.world, self.context, self.text)
             reading.may_ddl = self.engine.policy.may_ddl(self.world.clearance.roles)
             context = self.context
-            reading.again = lambda text, c=context: self.engine.again(self.world, c, text)  # type: ignore[misc]
+            reading.again = lambda text, c=context: self.engine.again(self.requester, self.world, c, text)  # type: ignore[misc]
             self.readings.append(reading)
             try:
+                idle = behalf.idle(context.identity, s.kind)
+                if idle is not None:
+                    raise Refused(idle)
                 judge(reading, s, reading.again)
             except Refused as e:
-                return self._refuse(s, e, shape), contextual
+                return self._refuse(s, e, grammar.shape(source)), contextual
             except RedactorError as e:
                 problem = Problem(e.sqlstate, e.public)
-                return self._refuse(s, Refused(problem), shape), contextual
+                return self._refuse(s, Refused(problem), grammar.shape(source)), contextual
             except (KeyError, IndexError, ValueError, TypeError, AttributeError, RecursionError, StopIteration):
                 # a tree that is not as expected is one that is not understood
-                return self._refuse(s, of_gap(s.kind.removesuffix("Stmt")), shape), contextual
+                gap = of_gap(s.kind.removesuffix("Stmt"))
+                return self._refuse(s, gap, grammar.shape(source)), contextual
             self.transitions.append(tuple(reading.transitions))
             for t in reading.transitions:
                 self.context = self.context.after(t)
+                contextual = contextual or isinstance(t, SetIdentity)
+            if self.context.identity is not self.requester.on_behalf_of:
+                # what follows in this text is asked on behalf of somebody else
+                self.requester = replace(self.requester, on_behalf_of=self.context.identity)
+                self.world = self.engine.world(self.engine.roles_of(self.requester))
         footprint = self._footprint()
         hits = self._hits()
         if not self.text.edited:
             recorded = self.engine.policy.records(bool(hits))
+            # what is not recorded needs no shape
+            shape = grammar.shape(source) if recorded else ""
             return Allow(footprint, tuple(self.transitions), hits, shape, recorded), contextual
+        shape = grammar.shape(source)
         try:
             sent = self.text.render()
             again = grammar.parse(sent)

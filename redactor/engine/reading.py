@@ -11,8 +11,8 @@ from typing import Any
 
 from redactor.catalog import Function, Relation
 from redactor.context import Context
-from redactor.engine import hiding, writing
-from redactor.engine.refusal import imitation, of_gap, of_kind, of_reading, of_use
+from redactor.engine import behalf, hiding, writing
+from redactor.engine.refusal import Refused, imitation, of_gap, of_kind, of_reading, of_use
 from redactor.engine.text import Text
 from redactor.engine.world import World
 from redactor.model import (
@@ -423,6 +423,13 @@ class Reading:
             raise of_kind("set_config", "which setting it changes is not in the text", "Name the setting, or use SET.")
         value = constant(args[1])
         local = _boolean(args[2])
+        if name.lower() == behalf.SETTING:
+            if value is None or local is None or not alone or not _only_settings(node):
+                raise of_kind("set_config of this", "it names an end user", "Use it with a constant, by itself.")
+            problem = behalf.change(self, value, local)
+            if problem is not None:
+                raise Refused(problem)
+            return
         verdict = self.world.builtins.setting(name)
         match verdict.effect:
             case Effect.HARMLESS:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from redactor.engine import behalf
 from redactor.engine.reading import Reading, split_identifiers
-from redactor.engine.refusal import of_kind
+from redactor.engine.refusal import Refused, of_kind
 from redactor.model import ResetAll, SetEncoding, SetPath
 from redactor.sql.builtins import Effect
 from redactor.sql.grammar import Node, Statement
@@ -43,6 +44,11 @@ def change(reading: Reading, node: Node, statement: Statement) -> None:
 
 def apply(reading: Reading, name: str, values: list[str] | None, local: bool) -> None:
     """One setting to its values; None: to its default."""
+    if name == behalf.SETTING:
+        problem = behalf.change(reading, None if values is None else ",".join(values), local)
+        if problem is not None:
+            raise Refused(problem)
+        return
     verdict = reading.world.builtins.setting(name)
     match verdict.effect:
         case Effect.HARMLESS:

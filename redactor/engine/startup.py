@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from redactor.context import Context
+from redactor.engine.behalf import SETTING
 from redactor.engine.reading import split_identifiers
 from redactor.engine.settings import encoding_is_readable
 from redactor.model import Problem, Requester
@@ -40,6 +41,8 @@ def begin(
             given.update(found or {})
             continue
         given[lower] = value
+    if SETTING in given:
+        return _problem(f"{SETTING} names an end user once the session has begun: SET it then")
     for name, value in given.items():
         verdict = engine.builtins.setting(name)
         match verdict.effect:

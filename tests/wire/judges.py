@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from redactor.context import Context
+from redactor.engine import behalf
 from redactor.model import (
     Allow,
     Begin,
@@ -33,6 +34,7 @@ from redactor.model import (
     SchemaChanged,
     SetEncoding,
     SetPath,
+    TokenPlace,
     Transition,
 )
 from redactor.wire.pg import messages
@@ -75,6 +77,7 @@ class WordJudge:
 
     name: str = "one"
     exempts: frozenset[str] = frozenset({"root"})
+    speakers: frozenset[str] = frozenset()
     tripping: frozenset[tuple[int, int]] = frozenset()
     refused: str = "-- refuse"
     redacted: tuple[str, str] = ("secret_a", "secret_b")
@@ -110,6 +113,12 @@ class WordJudge:
         if old in text and not self.exempt(requester):
             return Redact(text.replace(old, new), Footprint(), (RULE,), tuple(done), "shape")
         return Allow(Footprint(), tuple(done), (), "shape", recorded="-- record" in text)
+
+    def tokens(self, text: str) -> tuple[TokenPlace, ...] | None:
+        return behalf.places(text)
+
+    def speaks_for(self, requester: Requester) -> frozenset[str]:
+        return frozenset({"city"}) if requester.login in self.speakers else frozenset()
 
     def exempt(self, requester: Requester) -> bool:
         return requester.login in self.exempts
