@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from glob import glob
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from rich.console import Console
@@ -29,6 +29,9 @@ from redactor.config import load as load_config
 from redactor.errors import ConfigurationError, Fault
 from redactor.model import ColumnName, RelationName
 from redactor.review import Addition, Reviewed, parse, propose
+from redactor.tagging.exchange import Format, Labelled
+from redactor.tagging.exchange import read as read_labels
+from redactor.tagging.exchange import write as write_labels
 from redactor.tagging.facts import TableFacts, rows_in
 from redactor.tagging.judge import Finding, follow_keys, judge_each, judge_rows, suggest
 from redactor.tagging.pack import CORE, Pack, load
@@ -54,6 +57,13 @@ def scan(
     ] = True,
     rows: Annotated[int, typer.Option(help="At most so many rows of each table.", min=1, max=100_000)] = 500,
     seconds: Annotated[float, typer.Option(help="At most so long for each table.", min=0.1)] = 2.0,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="OpenMetadata or DataHub tags (JSON) to count as evidence.")
+    ] = None,
+    export: Annotated[
+        str | None,
+        typer.Option("--export", help="Print the confirmed tags for openmetadata, datahub or seclabel; scans nothing."),
+    ] = None,
     proxies: Annotated[
         bool, typer.Option("--proxies", help="List what gives tagged columns away by correlation; tags nothing.")
     ] = False,
@@ -69,6 +79,9 @@ def scan(
     if columns is not None:
         _scan_file(columns, knowledge, as_json)
         return
+    if export is not None:
+        _export(database or "", config, export)
+        return
     if proxies:
         _scan_proxies(database or "", config, knowledge, rows, seconds)
         return
@@ -78,7 +91,8 @@ def scan(
         found = _judged(inspect(url, knowledge, rows if values else 0), knowledge)
     else:
         sampling = Sampling(rows, seconds) if values else None
-        found = _scan_database(database or "", config, knowledge, sampling, sql or [], dry_run or as_json)
+        given = _labels(labels, knowledge) if labels is not None else {}
+        found = _scan_database(database or "", config, knowledge, sampling, sql or [], given, dry_run or as_json)
     if as_json:
         for one in found:
             typer.echo(json.dumps(one.to_json(), ensure_ascii=False))
@@ -105,6 +119,9 @@ class Found:
         out |= {"label": f.label, "tag": f.tag if made else None, "confidence": f.confidence}
         return out | {"evidence": list(f.evidence)} | ({"note": self.note} if self.note else {})
 
+
+_LABELLED = 0.9
+"""How sure a label makes that a person gave in another system."""
 
 Table = tuple[RelationName, TableFacts, str]
 """A relation, its facts, and why its values were not looked at."""
@@ -143,11 +160,11 @@ def _show(found: list[Found], console: Console) -> None:
 
 
 def _scan_database(
-    name: str, config: Path, pack: Pack, sampling: Sampling | None, sql: list[str], keep: bool
+    name: str, config: Path, pack: Pack, sampling: Sampling | None, sql: list[str], given: Given, keep: bool
 ) -> list[Found]:
     database = _database(name, config)
     tables = asyncio.run(_tables(database.upstream.url, name, pack, sampling))
-    found = _judged(tables, pack)
+    found = [_counted(f, given, pack) for f in _judged(tables, pack)]
     if sql:
         found = _followed(found, tables, sql)
     before = database.catalog.read_text("utf-8") if database.catalog.exists() else ""
@@ -165,6 +182,48 @@ def _database(name: str, config: Path) -> Database:
             [Fault(str(config), 0, 0, f"no database {name!r}", "one of " + ", ".join(settings.databases))]
         )
     return settings.databases[name]
+
+
+Given = dict[ColumnName, list[Labelled]]
+"""What another system says of columns."""
+
+
+def _labels(file: Path, pack: Pack) -> Given:
+    try:
+        document = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError([Fault(str(file), 0, 0, f"cannot be read: {error}")]) from error
+    out: Given = {}
+    for labelled in read_labels(document, str(file), pack):
+        out.setdefault(labelled.column, []).append(labelled)
+    return out
+
+
+def _counted(f: Found, given: Given, pack: Pack) -> Found:
+    """The finding with another system's labels: a known one decides where nothing stronger speaks for another tag."""
+    for said in given.get(ColumnName(*f.relation, f.finding.column), []):
+        why = f"labelled {said.label} in {said.system}"
+        finding = replace(f.finding, evidence=(*f.finding.evidence, why))
+        if said.tag and (f.finding.label == "none" or f.finding.confidence < _LABELLED):
+            root = next(s.label for t, s in pack.tags.items() if t == said.tag or t.split(".")[0] == said.tag)
+            finding = replace(finding, tag=said.tag, label=root, confidence=_LABELLED)
+        f = replace(f, finding=finding)
+    return f
+
+
+def _export(name: str, config: Path, to: str) -> None:
+    if to not in ("openmetadata", "datahub", "seclabel"):
+        raise typer.BadParameter("--export is one of openmetadata, datahub, seclabel")
+    database = _database(name, config)
+    review = parse(database.catalog.read_text("utf-8"), str(database.catalog))
+    tags = {
+        ColumnName(*relation, column): given
+        for relation, reviewed in review.relations.items()
+        for column, given in reviewed.columns.items()
+        if given and column not in reviewed.proposed
+    }
+    out = write_labels(tags, cast(Format, to), name)
+    typer.echo(out if isinstance(out, str) else json.dumps(out, indent=2, ensure_ascii=False))
 
 
 def _followed(found: list[Found], tables: list[Table], patterns: list[str]) -> list[Found]:

@@ -137,7 +137,7 @@ class ValueSpec(_Model):
 
 @dataclass(frozen=True)
 class Pack:
-    """A loaded pack. `weights`: label, or tag, to who to factor."""
+    """A loaded pack. `weights`: label, or tag, to who to factor. `labels`: another system's label to a tag or root."""
 
     tags: dict[str, TagSpec]
     contexts: dict[str, ContextSpec]
@@ -147,6 +147,7 @@ class Pack:
     weights: dict[str, dict[str, float]]
     threshold: float
     vocabulary: Vocabulary
+    labels: dict[str, str]
 
 
 def load(local: Path | None = None) -> Pack:
@@ -186,7 +187,7 @@ def _read(file: Path, faults: list[Fault]) -> dict[str, Any]:
     return read
 
 
-_SECTIONS = ("tags", "contexts", "negatives", "values", "dictionaries", "weights", "threshold", "words")
+_SECTIONS = ("tags", "contexts", "negatives", "values", "dictionaries", "weights", "threshold", "words", "labels")
 
 
 def _merge(into: dict[str, Any], more: dict[str, Any], file: Path, faults: list[Fault]) -> None:
@@ -283,6 +284,7 @@ def _build(raw: dict[str, Any], where: str) -> Pack:
         {str(k): {str(w): float(f) for w, f in v.items()} for k, v in raw.get("weights", {}).items()},
         float(raw.get("threshold", 0.5)),
         vocabulary,
+        {str(k).lower(): str(v) for k, v in raw.get("labels", {}).items()},
     )
 
 

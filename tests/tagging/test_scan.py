@@ -158,6 +158,20 @@ def test_tags_follow_sql_files(city: Path) -> None:
     assert "made from public.t1.c2 (document.a_number)" in str(handed["evidence"])
 
 
+def test_labels_of_other_systems_in_and_out(city: Path) -> None:
+    labels = [{"fullyQualifiedName": "s.city.public.t1", "columns": [{"name": "c6", "tags": [{"tagFQN": "PII.SSN"}]}]}]
+    (city / "labels.json").write_text(json.dumps(labels))
+    config = ["-c", str(city / "redactor.yaml")]
+    made = found(run("city", *config, "--json", "--labels", str(city / "labels.json")))
+    assert made["t1.c6"]["tag"] == "document.ssn"
+    assert "labelled PII.SSN in OpenMetadata" in str(made["t1.c6"]["evidence"])
+
+    (city / "city.yaml").write_text(REVIEWED)
+    out = json.loads(run("city", *config, "--export", "openmetadata").stdout)
+    assert out[0]["columns"] == [{"name": "status", "tags": [{"tagFQN": "Redactor.trace.name", "labelType": "Manual"}]}]
+    assert run("city", *config, "--export", "fax").exit_code == 2
+
+
 def test_without_values(city: Path) -> None:
     made = found(run("city", "-c", str(city / "redactor.yaml"), "--json", "--no-values"))
     assert made["t1.c2"]["tag"] is None
