@@ -275,9 +275,28 @@ class Catalog:
         for f in self.functions.values():
             by_name.setdefault(f.name, []).append(f)
         object.__setattr__(self, "_functions", {k: tuple(v) for k, v in by_name.items()})
+        types: dict[str, list[Type]] = {}
+        for t in self.types.values():
+            types.setdefault(t.name, []).append(t)
+        object.__setattr__(self, "_types", {k: tuple(v) for k, v in types.items()})
+        operators: dict[str, list[Operator]] = {}
+        for o in self.operators:
+            operators.setdefault(o.name, []).append(o)
+        object.__setattr__(self, "_operators", {k: tuple(v) for k, v in operators.items()})
 
     _by_name: Mapping[RelationName, Relation] = field(init=False, repr=False, compare=False)
     _functions: Mapping[str, tuple[Function, ...]] = field(init=False, repr=False, compare=False)
+
+    _types: Mapping[str, tuple[Type, ...]] = field(init=False, repr=False, compare=False)
+    _operators: Mapping[str, tuple[Operator, ...]] = field(init=False, repr=False, compare=False)
+
+    def types_named(self, name: str) -> tuple[Type, ...]:
+        """All types of that name that the catalog knows, in any schema."""
+        return self._types.get(name, ())
+
+    def operators_named(self, name: str) -> tuple[Operator, ...]:
+        """All operators of that name that are not PostgreSQL's own, in any schema."""
+        return self._operators.get(name, ())
 
     def relation(self, name: RelationName) -> Relation | None:
         """The relation of that qualified name, or None."""

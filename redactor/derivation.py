@@ -221,12 +221,12 @@ class Derivation:
         if found.unknown:
             taint |= opaque("expression", ", ".join(sorted(found.unknown)))
         for schema, name in found.operators:
-            for o in self.catalog.operators:
-                if o.name == name and schema in (None, o.schema):
+            for o in self.catalog.operators_named(name):
+                if schema in (None, o.schema):
                     taint |= self.operator(o)
         for schema, name in found.types:
-            for t in self.catalog.types.values():
-                if t.name == name and schema in (None, t.schema):
+            for t in self.catalog.types_named(name):
+                if schema in (None, t.schema):
                     taint |= self.type(t) | join(self.cast(c) for c in self.casts_of(t))
         if found.attributes:
             for name in found.attributes:

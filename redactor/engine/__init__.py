@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
 
-from redactor.catalog import Catalog
+from redactor.catalog import Catalog, digest
 from redactor.context import Context
 from redactor.derivation import Derivation
 from redactor.engine import behalf, startup
@@ -90,7 +90,7 @@ class Engine:
         self._forbidden: dict[frozenset[str], frozenset[tuple[int, int]]] = {}
         self._known: OrderedDict[tuple[object, ...], Decision] = OrderedDict()
         self._known_bytes = 0
-        text = f"{policy.digest} {_digest(catalog)} {_digest(review)}"
+        text = f"{policy.digest} {digest(catalog)} {_reviewed(review)}"
         self._snapshot = hashlib.sha256(text.encode()).hexdigest()[:32]
 
     @property
@@ -356,8 +356,14 @@ def _lists() -> builtins.Builtins:
     return _cached[0]
 
 
-def _digest(value: object) -> str:
-    return hashlib.sha256(repr(value).encode()).hexdigest()
+def _reviewed(review: Review) -> str:
+    """What a review says, in an order of its own, so that equal reviews give equal snapshots in any process."""
+    relations = [
+        (str(name), sorted(r.tags), sorted((c, sorted(t)) for c, t in r.columns.items()))
+        for name, r in sorted(review.relations.items())
+    ]
+    functions = sorted((signature, d.safe) for signature, d in review.functions.items())
+    return hashlib.sha256(repr((relations, functions)).encode()).hexdigest()
 
 
 __all__ = ["Engine"]

@@ -31,7 +31,6 @@ from redactor.protection import Shield
 from redactor.sql.builtins import Effect, Kind, Verdict
 from redactor.sql.grammar import Node
 from redactor.sql.lineage import Lineage
-from redactor.sql.names import Names
 from redactor.sql.quote import identifier
 from redactor.sql.scopes import CLEAN, Output, Scope
 from redactor.sql.survey import LATER, FunctionRef, RelationRef, Role, Survey, exposes, survey
@@ -49,7 +48,7 @@ class Reading:
         self.world = world
         self.context = context
         self.text = text
-        self.names = Names(world.catalog, context)
+        self.names = world.names(context)
         self.relations: dict[RelationName, None] = {}
         self.functions: dict[str, None] = {}
         self.used: list[ColumnUse] = []
@@ -69,8 +68,8 @@ class Reading:
         alone: bool = True,
         output: bool = True,
         start: int | None = None,
-    ) -> tuple[str, ...] | None:
-        """Judges a query or a data-modifying statement. Gives its output names where they are known.
+    ) -> None:
+        """Judges a query or a data-modifying statement.
 
         `alone`: it is the whole statement, so that set_config in it surely happens. `output`: what it gives reaches
         the requester. `start`: where in the text it begins, if its rows reach him in the order in which it gives them.
@@ -97,9 +96,9 @@ class Reading:
                 hiding.settle(self.text, node, start, hidden)
         if writes:
             writing.judge(self, node, found)
-        return self._output_names(node)
 
-    def _output_names(self, node: Node) -> tuple[str, ...] | None:
+    def output_names(self, node: Node) -> tuple[str, ...] | None:
+        """The names of a judged query's outputs, None where one is not known."""
         lineage = Lineage(self._columns_of)
         names = tuple(n for n, _ in lineage.query(node, None, {}))
         return None if "?column?" in names else names

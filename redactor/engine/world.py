@@ -7,11 +7,13 @@ only ever adds to what it remembers, so it may be shared.
 from __future__ import annotations
 
 from redactor.catalog import Catalog, Function, Relation, Type
+from redactor.context import Context
 from redactor.derivation import Derivation
 from redactor.model import ColumnName, RelationName
 from redactor.protection import Clearance, Cover, Shield
 from redactor.protection import Closed as ClosedRows
 from redactor.sql.builtins import Builtins, Closed, Hidden, How, Open, Partial
+from redactor.sql.names import Names
 from redactor.sql.quote import identifier, literal
 
 _SYSTEM = ("pg_catalog", "information_schema")
@@ -34,6 +36,14 @@ class World:
         self._sequences: tuple[int, ...] | None = None
         self._namesakes: dict[str, list[str]] | None = None
         self._types: dict[int, tuple[ColumnName, ...]] = {}
+        self._names: tuple[object, Names] | None = None
+
+    def names(self, context: Context) -> Names:
+        """What names mean in a context; the last one asked for is kept, as most sessions share one."""
+        key = (context.login, context.now)
+        if self._names is None or self._names[0] != key:
+            self._names = (key, Names(self.catalog, context))
+        return self._names[1]
 
     def shield(self, relation: Relation) -> Shield:
         """What a relation hides, system relations and those of extensions included."""

@@ -89,13 +89,19 @@ class Names:
 
     def operators(self, schema: str | None, name: str) -> tuple[Operator, ...]:
         """Every operator that is not PostgreSQL's own and that the name could mean."""
+        found = self._catalog.operators_named(name)
+        if not found:
+            return found
         schemas = self._function_schemas if schema is None else (schema,)
-        return tuple(o for o in self._catalog.operators if o.name == name and o.schema in schemas)
+        return tuple(o for o in found if o.schema in schemas)
 
     def types(self, schema: str | None, name: str) -> tuple[Type, ...]:
         """Every type of the catalog outside pg_catalog that the name could mean, arrays by their element's name."""
+        found = self._catalog.types_named(name)
+        if not found:
+            return found
         schemas = self._schemas if schema is None else (schema,)
-        return tuple(t for t in self._catalog.types.values() if t.name == name and t.schema in schemas)
+        return tuple(t for t in found if t.schema in schemas)
 
 
 _RELATIONS = frozenset({"table", "view", "materialized view", "sequence"})
