@@ -11,7 +11,6 @@ RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements-dev.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY redactor redactor
-COPY migrations* migrations
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /src/dist . \
  && /opt/redactor/bin/pip install --no-cache-dir --no-deps --no-index /src/dist/*.whl \
  && /opt/redactor/bin/python -m compileall -q /opt/redactor/lib

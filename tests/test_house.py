@@ -92,6 +92,13 @@ def test_commands_in_the_documents_exist() -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_links_between_documents_lead_somewhere(path: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)", re.sub(r"```.*?```", "", path.read_text(), flags=re.S))
+    local = [t for t in targets if "://" not in t]
+    assert [t for t in local if not (path.parent / t).exists()] == []
+
+
 def test_help_lists_every_command() -> None:
     from redactor.cli import available
 
