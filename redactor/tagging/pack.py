@@ -350,4 +350,5 @@ def _vocabulary(
         frozenset(w for w in known if len(w) > 1),
         frozenset(w for line in raw.get("idle", []) for w in str(line).split()),
         frozenset(w for w in known if len(w) > 1 and w not in unsplit),
+        frozenset(str(w) for w in raw.get("run_ends", [])),
     )

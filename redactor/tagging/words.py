@@ -64,7 +64,7 @@ class Vocabulary:
     `means`: a word to the plain words it stands for. `compounds`: pieces, joined by blanks, to the words they make
     (`i 94` to `i94`). `prefixes`: Hungarian type prefixes. `known`: every word that a run-together name may be cut
     into. `idle`: words that say nothing (`of`, `the`, `field`). `runs`: those of `known` that a run-together name may
-    be cut into (the rest are too short or too common as parts of other words).
+    be cut into (the rest are too short or too common as parts of other words), `ends` those that may follow others.
     """
 
     means: Mapping[str, tuple[str, ...]]
@@ -73,6 +73,7 @@ class Vocabulary:
     known: frozenset[str]
     idle: frozenset[str]
     runs: frozenset[str]
+    ends: frozenset[str]
     _cache: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def words(self, identifier: str) -> tuple[str, ...]:
@@ -88,12 +89,13 @@ class Vocabulary:
         if typed is not None and typed.group(1) in self.prefixes and pieces[0] == typed.group(1):
             pieces = pieces[1:]
         pieces = self._joined(pieces)
+        parts: list[str] = []
         for at, piece in enumerate(pieces):
-            if piece.isdigit():
-                continue
             if at == 0 and len(pieces) > 1 and piece in self.prefixes and piece not in self.means:
                 continue
-            for part in self._cut(piece, first=at == 0):
+            parts.extend((piece,) if piece.isdigit() else self._cut(piece, first=at == 0))
+        for part in self._joined(parts):
+            if not part.isdigit():
                 yield from self._meaning(part)
 
     def _meaning(self, word: str) -> tuple[str, ...]:
@@ -131,7 +133,7 @@ class Vocabulary:
                 if prefix in self.prefixes and len(rest) >= 3:
                     if self._knows(rest):
                         return (rest,)
-                    parts = self._segments(rest) if len(rest) >= _SHORTEST_SPLIT else None
+                    parts = self._segments(rest) if size > 1 and len(rest) >= _SHORTEST_SPLIT else None
                     if parts is not None and self._segments(piece) is None:
                         return parts
         if len(piece) >= _SHORTEST_SPLIT:
@@ -149,13 +151,14 @@ class Vocabulary:
                 before = best[start]
                 word = text[start:end]
                 # a short word costs more, so that `dateofbirth` is not `da teo fb`
-                if before is None or not (word in self.runs or (end - start > 3 and singular(word) in self.runs)):
+                known = word in self.runs or (start > 0 and word in self.ends)
+                if before is None or not (known or (end - start > 3 and singular(word) in self.runs)):
                     continue
                 cost = before[0] + (10 if end - start > 3 else 14 if end - start == 3 else 17)
                 here = best[end]
                 if here is None or cost < here[0]:
                     best[end] = (cost, (*before[1], word))
         whole = best[len(text)]
-        if whole is None or len(whole[1]) > 5 or sum(len(w) <= 2 for w in whole[1]) > 1:
+        if whole is None or len(whole[1]) > 5 or sum(len(w) <= 2 and w not in self.ends for w in whole[1]) > 1:
             return None
         return whole[1]
