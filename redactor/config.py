@@ -10,19 +10,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from pydantic import Field, PlainValidator
+from pydantic import AfterValidator, Field, PlainValidator
 
 from redactor.errors import ConfigurationError, Fault
-from redactor.yamlfile import Document, Form, in_order, meant, parse, read, wrong
+from redactor.yamlfile import Document, Form, Texts, in_order, meant, parse, read, wrong
 
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 """libpq's sslmode values (PostgreSQL docs, 32.19 SSL Support), weakest first."""
 
+_TLS_OPTIONS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 _STORES = ("sqlite", "postgresql", "postgresql+asyncpg")
 _DEFAULT_PORT = 6432
 _LARGEST_STATEMENT = 4 * 1024 * 1024
@@ -43,6 +45,7 @@ class Address:
 class Upstream:
     """A database server. `host`: of a Unix socket, its directory. `user` and `password` are redactor's own login.
 
+    `certificate` and `key`: what is shown to the server, also for the logins that the proxy has checked itself.
     `url` is the whole again, password included, for a database driver.
     """
 
@@ -52,6 +55,8 @@ class Upstream:
     database: str
     sslmode: str = "prefer"
     root_certificate: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
     password: str | None = field(default=None, repr=False)
     url: str = field(default="", repr=False)
 
@@ -70,10 +75,92 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """The certificate chain and the private key (PEM) that clients are shown."""
+    """The certificate chain and the private key (PEM) that clients are shown; who signs theirs, if they may have one.
+
+    `demanded`: who has none, or one that `client_ca` has not signed, is turned away.
+    """
 
     certificate: Path
     key: Path
+    client_ca: Path | None = None
+    demanded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Who signs tokens, and what in them is believed. `issuer` and `audience` are the claims iss and aud.
+
+    `keys`: the JWKS, a file or an https URL, read again every `refresh` seconds. `leeway`: seconds that clocks may
+    differ. `subject`: the claim by which the log names a person; `login`: the one that names database logins.
+    """
+
+    name: str
+    issuer: str
+    audience: tuple[str, ...]
+    keys: Path | str
+    algorithms: tuple[str, ...] = ("RS256", "ES256")
+    leeway: int = 30
+    refresh: int = 300
+    subject: str = "sub"
+    login: str | None = None
+
+
+class LoginMethod(Enum):
+    """How a login proves itself: to the server (relay), or to the proxy."""
+
+    RELAY = "relay"
+    SCRAM = "scram"
+    CERTIFICATE = "certificate"
+    OAUTH = "oauth"
+    TOKEN = "token"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRule:
+    """The method for some logins and databases (None: all). The first rule that fits holds.
+
+    `provider`: for OAUTH and TOKEN. `certificate`: a client certificate is needed besides. `names`: of a
+    certificate, to the logins that it may have; who is not there has the login of that very name.
+    """
+
+    method: LoginMethod
+    users: frozenset[str] | None = None
+    databases: frozenset[str] | None = None
+    provider: str = ""
+    certificate: bool = False
+    names: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def fits(self, login: str, database: str) -> bool:
+        """Whether the rule is about that login to that database."""
+        return (self.users is None or login in self.users) and (self.databases is None or database in self.databases)
+
+
+RELAYED = LoginRule(LoginMethod.RELAY)
+
+VERIFIER_QUERY = (
+    "SELECT rolname, rolpassword FROM pg_catalog.pg_authid"
+    " WHERE rolname = $1 AND rolcanlogin AND (rolvaliduntil IS NULL OR rolvaliduntil > pg_catalog.now())"
+)
+"""What is asked for a login's SCRAM verifier, unless the configuration says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """How clients log in. `verifiers`: a file as PgBouncer's auth_file; `query`: asked of the login's database."""
+
+    rules: tuple[LoginRule, ...] = ()
+    verifiers: Path | None = None
+    query: str | None = None
+
+    def rule(self, login: str, database: str) -> LoginRule:
+        """The rule for a login to a database. With no rules: SCRAM where verifiers can be had, else relayed."""
+        for rule in self.rules:
+            if rule.fits(login, database):
+                return rule
+        if self.rules:
+            return LoginRule(LoginMethod.REJECT)
+        return LoginRule(LoginMethod.SCRAM) if self.verifiers is not None or self.query is not None else RELAYED
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +195,8 @@ class Config:
     limits: Limits = Limits()
     workers: int = 1
     mask_key: str | None = field(default=None, repr=False)
+    logins: Logins = Logins()
+    providers: Mapping[str, Provider] = field(default_factory=lambda: MappingProxyType({}))
 
 
 # ------------------------------------------------------------------ the file
@@ -121,6 +210,46 @@ class DatabaseForm(Form):
 class TlsForm(Form):
     certificate: str = Field(description="PEM file with the certificate chain")
     key: str = Field(description="PEM file with the private key")
+    client_ca: str | None = Field(default=None, description="PEM file: who signs clients' certificates")
+    client_certificates: Literal["optional", "required"] = Field(
+        default="optional", description="with client_ca: whether a client has to show one"
+    )
+
+
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+"""Signatures with a public key only: with a shared secret, who can check a token could make one (RFC 8725, 2.1)."""
+
+
+class ProviderForm(Form):
+    issuer: str = Field(description="the claim iss of its tokens, such as https://login.city.example", min_length=1)
+    audience: Texts = Field(description="one of these has to be in the claim aud", min_length=1)
+    jwks: str = Field(description="its public keys: a JWKS file, or an https URL")
+    algorithms: list[Algorithm] = Field(
+        default=["RS256", "ES256"], description="signatures that are accepted", min_length=1
+    )
+    leeway: int = Field(default=30, ge=0, le=600, description="seconds that clocks may differ")
+    refresh: int = Field(default=300, ge=5, description="seconds after which the keys are read again")
+    subject: str = Field(default="sub", description="the claim by which the log names a person")
+    login: str | None = Field(default=None, description="the claim that names the database logins of a person")
+
+
+class LoginRuleForm(Form):
+    users: Texts = Field(default=[], description="database logins; none: all")
+    databases: Texts = Field(default=[], description="as clients name them; none: all")
+    method: Literal["relay", "scram", "certificate", "oauth", "token", "reject"] = Field(
+        description="who checks it and how; token: a JWT as password, oauth: OAUTHBEARER"
+    )
+    provider: str | None = Field(default=None, description="for token and oauth: a name under identity")
+    client_certificate: bool = Field(default=False, description="a certificate of that login is needed besides")
+    names: dict[str, Texts] = Field(default={}, description="a certificate's name to the logins that it may have")
+
+
+class LoginForm(Form):
+    verifiers: str | None = Field(default=None, description='a file of lines "login" "SCRAM-SHA-256$..."')
+    verifier_query: bool | str = Field(
+        default=False, description="true: verifiers from pg_authid, by redactor's own login; or a query with $1"
+    )
+    rules: list[LoginRuleForm] = Field(default=[], description="the first that fits holds; none fits: rejected")
 
 
 class LogForm(Form):
@@ -152,6 +281,15 @@ def _workers(value: object) -> int:
 Workers = Annotated[int, PlainValidator(_workers, json_schema_input_type=int | Literal["auto"])]
 
 
+def _provider_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,40}", name):
+        raise wrong(f"`{name}` is not a provider's name", "letters and digits, such as city")
+    return name
+
+
+ProviderName = Annotated[str, AfterValidator(_provider_name)]
+
+
 class ConfigForm(Form):
     """A configuration file."""
 
@@ -161,6 +299,8 @@ class ConfigForm(Form):
     store: str = Field(default="sqlite:///var/redactor.db", description="sqlite:///path or postgresql://...")
     console: AddressText = Field(default=None, description="host:port of the auditors' pages; none: no console")
     tls: TlsForm | None = Field(default=None, description="what clients are shown; none: no TLS with clients")
+    login: LoginForm = Field(default=LoginForm(), description="how clients log in", json_schema_extra={"default": {}})
+    identity: dict[ProviderName, ProviderForm] = Field(default={}, description="who signs tokens, by a short name")
     log: LogForm = Field(default=LogForm(), description="the tamper-evident log", json_schema_extra={"default": {}})
     limits: LimitsForm = Field(
         default=LimitsForm(), description="lower bounds than the built-in ones", json_schema_extra={"default": {}}
@@ -199,7 +339,7 @@ class _Reader:
         self.environment = environment
         self.faults: list[Fault] = []
 
-    def complain(self, at: tuple[str, ...], what: str, instead: str = "") -> None:
+    def complain(self, at: tuple[str | int, ...], what: str, instead: str = "") -> None:
         self.faults.append(self.document.fault(at, what, instead))
 
     def config(self, form: ConfigForm, path: Path) -> Config | None:
@@ -213,7 +353,9 @@ class _Reader:
             if upstream is not None:
                 databases[name] = Database(name, upstream, self.path(d.catalog or f"schemas/{name}.yaml"))
         store = self.store(("store",), form.store)
-        tls = TlsFiles(self.path(form.tls.certificate), self.path(form.tls.key)) if form.tls else None
+        tls = self.tls(form.tls) if form.tls else None
+        providers = {name: self.provider(name, p) for name, p in form.identity.items()}
+        logins = self.logins(form, set(databases))
         mask_key = None if form.mask_key is None else self.expanded(("mask_key",), form.mask_key)
         if mask_key is not None and len(mask_key) < 16:
             self.complain(("mask_key",), "`mask_key` is too short to keep a secret", "at least 16 characters")
@@ -234,7 +376,75 @@ class _Reader:
             Limits(form.limits.statement_bytes, form.limits.nesting),
             form.workers,
             mask_key,
+            logins,
+            MappingProxyType(providers),
         )
+
+    def tls(self, form: TlsForm) -> TlsFiles:
+        demanded = form.client_certificates == "required"
+        if demanded and form.client_ca is None:
+            self.complain(("tls", "client_certificates"), "certificates are required of clients", "add client_ca")
+        client_ca = self.path(form.client_ca) if form.client_ca else None
+        return TlsFiles(self.path(form.certificate), self.path(form.key), client_ca, demanded)
+
+    def provider(self, name: str, form: ProviderForm) -> Provider:
+        keys: Path | str = self.path(form.jwks)
+        if "://" in form.jwks:
+            keys = form.jwks
+            host = urlsplit(keys).hostname or ""
+            if not keys.startswith("https://") and not (
+                keys.startswith("http://") and host in ("localhost", "127.0.0.1", "::1")
+            ):
+                self.complain(("identity", name, "jwks"), "keys are not fetched without TLS", "https://...")
+        return Provider(
+            name,
+            form.issuer,
+            tuple(form.audience),
+            keys,
+            tuple(form.algorithms),
+            form.leeway,
+            form.refresh,
+            form.subject,
+            form.login,
+        )
+
+    def logins(self, form: ConfigForm, databases: set[str]) -> Logins:
+        given = form.login
+        query = given.verifier_query
+        verifiers = self.path(given.verifiers) if given.verifiers else None
+        asked = VERIFIER_QUERY if query is True else query if isinstance(query, str) and query else None
+        rules = []
+        for i, r in enumerate(given.rules):
+            at: tuple[str | int, ...] = ("login", "rules", i)
+            method = LoginMethod(r.method)
+            by_token = method in (LoginMethod.OAUTH, LoginMethod.TOKEN)
+            by_certificate = r.client_certificate or method is LoginMethod.CERTIFICATE
+            if by_token and r.provider not in form.identity:
+                known = meant(r.provider or "", form.identity) if form.identity else "define it under identity"
+                self.complain(at, f"`{r.provider or ''}` is no provider of tokens", known)
+            elif by_token and form.identity[r.provider or ""].login is None and not r.users:
+                what = f"provider `{r.provider}` names no logins, and the rule none either"
+                self.complain(at, what, "users: [...], or login: preferred_username at the provider")
+            if not by_token and r.provider is not None:
+                self.complain((*at, "provider"), f"the method {r.method} asks no provider", "leave it out")
+            if method is LoginMethod.SCRAM and verifiers is None and asked is None:
+                self.complain(at, "there are no verifiers for scram", "add login: verifiers or verifier_query")
+            if by_certificate and (form.tls is None or form.tls.client_ca is None):
+                self.complain(at, "no client's certificate can be checked", "add tls: client_ca")
+            for name in r.databases:
+                if name not in databases:
+                    self.complain((*at, "databases"), f"there is no database `{name}`", meant(name, databases))
+            rules.append(
+                LoginRule(
+                    method,
+                    frozenset(r.users) or None,
+                    frozenset(r.databases) or None,
+                    r.provider or "",
+                    by_certificate,
+                    MappingProxyType({n: frozenset(v) for n, v in r.names.items()}),
+                )
+            )
+        return Logins(tuple(rules), verifiers, asked)
 
     def path(self, text: str) -> Path:
         return self.base / text
@@ -289,8 +499,8 @@ class _Reader:
             return None
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
         for option in options:
-            if option not in ("host", "port", "user", "password", "dbname", "sslmode", "sslrootcert"):
-                known = ("host", "sslmode", "sslrootcert")
+            if option not in ("host", "port", "user", "password", "dbname", *_TLS_OPTIONS):
+                known = ("host", *_TLS_OPTIONS)
                 self.complain(at, f"the URL's option `{option}` is not supported", meant(option, known))
         sslmode = options.get("sslmode", "prefer")
         if sslmode not in SSL_MODES:
@@ -308,6 +518,10 @@ class _Reader:
         if len(self.faults) > before:
             return None
         root = options.get("sslrootcert")
+        shown, key = (self.path(options[o]) if options.get(o) else None for o in ("sslcert", "sslkey"))
+        if (shown is None) != (key is None):
+            self.complain(at, "the URL has one of sslcert and sslkey only", "both, or neither")
+            return None
         password = parts.password if parts.password is not None else options.get("password")
         return Upstream(
             host,
@@ -316,6 +530,8 @@ class _Reader:
             unquote(parts.path.removeprefix("/")) or options.get("dbname", name),
             sslmode,
             self.path(root) if root and root != "system" else None,
+            shown,
+            key,
             unquote(password) if password is not None else None,
             url,
         )

@@ -44,6 +44,7 @@ from redactor.model import (
     Savepoint,
     SchemaChanged,
     SetEncoding,
+    SetIdentity,
     SetPath,
     Transition,
     Verdict,
@@ -100,6 +101,7 @@ def weigh(transition: Transition) -> Weight:
         case (
             SetPath()
             | SetEncoding()
+            | SetIdentity()
             | ResetAll()
             | Make()
             | Drop()
