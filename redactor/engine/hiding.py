@@ -126,7 +126,7 @@ def settle(text: Text, node: Node, start: int, hidden: list[tuple[RelationRef, S
         return
     shields = {id(ref.node): (ref, shield) for ref, shield in hidden}
     keys = []
-    for item in _from_relations(select.get("fromClause", [])):
+    for item in from_relations(select.get("fromClause", [])):
         if id(item) in shields:
             ref, shield = shields[id(item)]
             if not shield.scattered or not shield.primary:
@@ -181,6 +181,7 @@ def hide(text: Text, ref: RelationRef, shield: Shield, found: Survey) -> None:
 
 def unqualify(text: Text, ref: RelationRef, relation: Relation, found: Survey) -> None:
     """A subquery has no schema: `public.residents.name` becomes `residents.name`."""
+    shown = "" if ref.alias == ref.name else identifier(ref.alias)
     for c in found.columns:
         fields = c.fields if c.star else c.fields[:-1]
         if len(fields) >= 2 and fields[-1] == ref.name and fields[-2] == relation.schema:
@@ -191,7 +192,11 @@ def unqualify(text: Text, ref: RelationRef, relation: Relation, found: Survey) -
                 if text.word(skip) == "uescape":
                     skip += 2
                 skip += 1
-            text.put(text.tokens[first].start, text.tokens[skip].start, "")
+            end = text.tokens[skip].start
+            if shown:
+                # the name too, up to the point behind it
+                end = text.tokens[skip + 3 if text.word(skip + 1) == "uescape" else skip + 1].start
+            text.put(text.tokens[first].start, end, shown)
 
 
 def qualify(text: Text, ref: RelationRef, schema: str) -> None:
@@ -218,7 +223,7 @@ def complete_groups(text: Text, node: Node, hidden: list[tuple[RelationRef, Shie
                 continue
             grouped += ordinals
         names = {tuple(f["String"]["sval"] for f in g["fields"] if "String" in f)[-2:] for g in grouped}
-        for item in _from_relations(select["fromClause"]):
+        for item in from_relations(select["fromClause"]):
             if id(item) not in shields:
                 continue
             ref, shield = shields[id(item)]
@@ -266,7 +271,8 @@ def _ordinals(select: Node) -> list[Node] | None:
     return out
 
 
-def _from_relations(items: list[Node]) -> list[Node]:
+def from_relations(items: list[Node]) -> list[Node]:
+    """The relations that a FROM clause names and whose columns the query sees under their alias."""
     out = []
     stack = list(items)
     while stack:

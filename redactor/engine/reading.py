@@ -7,11 +7,12 @@ operator, type and relation that the statement names passes through here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from redactor.catalog import Function, Relation
 from redactor.context import Context
-from redactor.engine import behalf, hiding, writing
+from redactor.engine import behalf, hiding, rows, writing
 from redactor.engine.refusal import Refused, imitation, of_gap, of_kind, of_reading, of_use
 from redactor.engine.text import Text
 from redactor.engine.world import World
@@ -92,6 +93,8 @@ class Reading:
             hiding.hide(self.text, ref, shield, found)
         if hidden:
             hiding.complete_groups(self.text, node, hidden)
+            select = node.get("SelectStmt", {})
+            rows.keep_types(self.text, node, hidden, self.sources(select.get("fromClause", []), select))
             if start is not None:
                 hiding.settle(self.text, node, start, hidden)
         if writes:
@@ -128,7 +131,7 @@ class Reading:
                 )
             if ref.sampled and (ref, shield) not in hidden and shield.covers:
                 hiding.check_sample(self.text, ref, shield.relation)
-        return hidden
+        return [(_told_apart(ref, shield, found), shield) for ref, shield in hidden]
 
     def read(self, ref: RelationRef) -> Shield | None:
         """Resolves one relation; refuses what is closed or unknown. None: the session's own."""
@@ -148,6 +151,10 @@ class Reading:
         known = self._bindings.get(id(ref.node))
         if known is not None:
             return known[0]
+        if ref.catalog is not None and ref.catalog != self.world.catalog.database:
+            whole = f"{ref.catalog}.{ref.schema}.{ref.name}"
+            at = self.text.position(ref.at) if located else 0
+            raise imitation("0A000", f'cross-database references are not implemented: "{whole}"', at)
         found = self.names.relation(ref.schema, ref.name)
         if found is None:
             raise self.unknown_relation(ref, located)
@@ -446,6 +453,14 @@ class Reading:
             case Effect.ROLE | Effect.REFUSED | Effect.UNKNOWN:
                 pass
         raise of_kind(f"set_config of {name}", verdict.because, "Use SET with a constant, in a statement of its own.")
+
+
+def _told_apart(ref: RelationRef, shield: Shield, found: Survey) -> RelationRef:
+    """The reference under a name of its own, where a namesake in another schema stands in the same text."""
+    if "alias" in ref.node:
+        return ref
+    same = [r for r in found.relations if r.name == ref.name and "alias" not in r.node and r.schema != ref.schema]
+    return replace(ref, shown=str(shield.relation.qualified)) if same else ref
 
 
 def _never(text: str) -> Decision:

@@ -37,10 +37,14 @@ class RelationRef:
     role: Role
     at: int
     sampled: bool = False
+    shown: str = ""
 
     @property
     def alias(self) -> str:
-        """The name under which the statement's expressions know it."""
+        """The name under which the statement's expressions know it. `shown`: one that it is given where its own is
+        another's as well."""
+        if self.shown:
+            return self.shown
         alias = self.node.get("alias")
         return alias["aliasname"] if alias else self.name
 

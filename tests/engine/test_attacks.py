@@ -56,7 +56,8 @@ ATTACKS = {
         "SELECT * FROM residents",
     ],
     "a whole row beside a function whose columns are not known": [
-        "UPDATE residents r SET district = district FROM generate_series(1, 1) g WHERE resident_id = 3 RETURNING r::text"
+        "UPDATE residents r SET district = district FROM generate_series(1, 1) g WHERE resident_id = 3"
+        " RETURNING r::text"
     ],
     "a whole deleted row": [
         "BEGIN",
