@@ -57,6 +57,9 @@ def scan(
     ] = True,
     rows: Annotated[int, typer.Option(help="At most so many rows of each table.", min=1, max=100_000)] = 500,
     seconds: Annotated[float, typer.Option(help="At most so long for each table.", min=0.1)] = 2.0,
+    models: Annotated[
+        str | None, typer.Option("--models", help="SQLAlchemy models that declare tags: package.module:Base. Runs it.")
+    ] = None,
     labels: Annotated[
         Path | None, typer.Option("--labels", help="OpenMetadata or DataHub tags (JSON) to count as evidence.")
     ] = None,
@@ -92,6 +95,8 @@ def scan(
     else:
         sampling = Sampling(rows, seconds) if values else None
         given = _labels(labels, knowledge) if labels is not None else {}
+        if models is not None:
+            _add_models(given, models)
         found = _scan_database(database or "", config, knowledge, sampling, sql or [], given, dry_run or as_json)
     if as_json:
         for one in found:
@@ -199,14 +204,25 @@ def _labels(file: Path, pack: Pack) -> Given:
     return out
 
 
+def _add_models(given: Given, place: str) -> None:
+    from redactor.cli.scan_inspector import declared
+    from redactor.cli.scan_inspector import models as models_at
+
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # as `python -m` has it, for an app in the current directory
+    for column, tags in declared(models_at(place)).items():
+        given.setdefault(column, []).extend(Labelled(column, tag, tag, place) for tag in tags)
+
+
 def _counted(f: Found, given: Given, pack: Pack) -> Found:
     """The finding with another system's labels: a known one decides where nothing stronger speaks for another tag."""
     for said in given.get(ColumnName(*f.relation, f.finding.column), []):
         why = f"labelled {said.label} in {said.system}"
         finding = replace(f.finding, evidence=(*f.finding.evidence, why))
         if said.tag and (f.finding.label == "none" or f.finding.confidence < _LABELLED):
-            root = next(s.label for t, s in pack.tags.items() if t == said.tag or t.split(".")[0] == said.tag)
-            finding = replace(finding, tag=said.tag, label=root, confidence=_LABELLED)
+            label = next((s.label for t, s in pack.tags.items() if said.tag in (t, t.split(".")[0])), None)
+            if label is not None:
+                finding = replace(finding, tag=said.tag, label=label, confidence=_LABELLED)
         f = replace(f, finding=finding)
     return f
 

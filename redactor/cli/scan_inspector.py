@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 
 from sqlalchemy import Engine, MetaData, Table, create_engine, inspect, select
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from redactor.errors import UpstreamError
-from redactor.model import RelationName
+from redactor.errors import ConfigurationError, Fault, UpstreamError
+from redactor.model import ColumnName, RelationName
 from redactor.tagging.facts import ColumnFacts, TableFacts, declared_in, family, labels_in
 from redactor.tagging.pack import Pack
 from redactor.tagging.values import profile
@@ -37,6 +38,39 @@ def scan(url: str, pack: Pack, rows: int) -> Iterator[tuple[RelationName, TableF
         raise UpstreamError("the database cannot be read", error.__class__.__name__) from error
     finally:
         engine.dispose()
+
+
+def declared(metadata: MetaData) -> dict[ColumnName, tuple[str, ...]]:
+    """The tags that an app team wrote into its SQLAlchemy models: `Column(info={"redactor": ["status"]})`.
+
+    A column whose info says `"redactor": []` is declared harmless, and is left out: only a person may say so.
+    """
+    out = {}
+    for table in metadata.tables.values():
+        for column in table.columns:
+            tags = column.info.get("redactor")
+            if tags:
+                given = (tags,) if isinstance(tags, str) else tuple(str(t) for t in tags)
+                out[ColumnName(table.schema or "public", table.name, column.name)] = given
+    return out
+
+
+def models(place: str) -> MetaData:
+    """The metadata at `package.module:attribute` (a MetaData, or a declarative base). Imports, and so runs, the module.
+
+    Raises ConfigurationError where there is none.
+    """
+    module, _, attribute = place.partition(":")
+    try:
+        found = import_module(module)
+        for part in (attribute or "metadata").split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError([Fault(place, 0, 0, f"no models there: {error}", "package.module:Base")]) from error
+    metadata = getattr(found, "metadata", found)
+    if not isinstance(metadata, MetaData):
+        raise ConfigurationError([Fault(place, 0, 0, "neither a MetaData nor a declarative base")])
+    return metadata
 
 
 def _tables(engine: Engine, pack: Pack, rows: int) -> Iterator[tuple[RelationName, TableFacts, str]]:

@@ -8,6 +8,7 @@ every label, tag and context that is named exists.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -161,16 +162,30 @@ def load(local: Path | None = None) -> Pack:
 @lru_cache(maxsize=8)
 def _load(local: Path | None) -> Pack:
     faults: list[Fault] = []
-    raw: dict[str, Any] = {}
-    for folder in [SHIPPED, *([local] if local else [])]:
-        files = sorted(folder.glob("*.yaml"))
-        if not files:
-            faults.append(Fault(str(folder), 0, 0, "no pack here", "a directory with *.yaml files"))
-        for file in files:
-            _merge(raw, _read(file, faults), file, faults)
+    raw = deepcopy(_shipped())
+    if local is not None:
+        _lay(local, raw, faults)
     if faults:
         raise ConfigurationError(faults)
     return _build(raw, str(local or SHIPPED))
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> dict[str, Any]:
+    faults: list[Fault] = []
+    raw: dict[str, Any] = {}
+    _lay(SHIPPED, raw, faults)
+    if faults:
+        raise ConfigurationError(faults)
+    return raw
+
+
+def _lay(folder: Path, over: dict[str, Any], faults: list[Fault]) -> None:
+    files = sorted(folder.glob("*.yaml"))
+    if not files:
+        faults.append(Fault(str(folder), 0, 0, "no pack here", "a directory with *.yaml files"))
+    for file in files:
+        _merge(over, _read(file, faults), file, faults)
 
 
 def _read(file: Path, faults: list[Fault]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ _PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SAME = frozenset(
     {"species", "series", "sms", "gps", "whatsapp", "mgrs", "ielts", "sevis", "uscis", "tps", "calworks", "days"}
 )
+_IRREGULAR = {"movies": "movie", "cookies": "cookie", "calories": "calorie", "people": "person"}
 _LONGEST_COMPOUND = 4
 _SHORTEST_SPLIT = 5
 
@@ -48,6 +49,8 @@ def _seam(capitals: str, small: str, knows: Callable[[str], bool]) -> str:
 
 def singular(word: str) -> str:
     """A plain English plural's singular; other words as they are (`address`, `status` are not plurals)."""
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
     if len(word) <= 3 or word in _SAME or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith("ies") and len(word) > 4:

@@ -172,6 +172,21 @@ def test_labels_of_other_systems_in_and_out(city: Path) -> None:
     assert run("city", *config, "--export", "fax").exit_code == 2
 
 
+def test_tags_declared_in_models(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (city / "app_models.py").write_text(
+        "from sqlalchemy import Column, Integer, Text\nfrom sqlalchemy.orm import DeclarativeBase\n"
+        "class Base(DeclarativeBase): pass\n"
+        "class T(Base):\n    __tablename__ = 't1'\n    c1 = Column(Integer, primary_key=True)\n"
+        "    c6 = Column(Text, info={'redactor': ['status.event']})\n"
+    )
+    monkeypatch.chdir(city)
+    made = found(run("city", "-c", "redactor.yaml", "--json", "--models", "app_models:Base"))
+    assert made["t1.c6"]["tag"] == "status.event"
+    assert made["t1.c1"]["tag"] is None
+    wrong = run("city", "-c", "redactor.yaml", "--models", "no_such_models:Base")
+    assert wrong.exit_code == 1
+
+
 def test_without_values(city: Path) -> None:
     made = found(run("city", "-c", str(city / "redactor.yaml"), "--json", "--no-values"))
     assert made["t1.c2"]["tag"] is None
