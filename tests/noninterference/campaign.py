@@ -34,6 +34,8 @@ from tests.noninterference.play import Target, same
 
 GROUPS = {"S": "text", "E": "text", "N": "int", "B": "bool", "D": "date"}
 OVER_TIME = "57014"
+RESTORED_EVERY = 30.0
+"""Seconds between two restores."""
 
 
 def relations(pair: city.Pair) -> list[Relation]:
@@ -76,12 +78,12 @@ class Line:
     def __init__(self, target: Target, user: str) -> None:
         self.dsn = make_conninfo(target.dsn, user=user)
         self.newest = target.newest
-        self.client = self._open()
+        self.renew()
 
-    def _open(self) -> Client:
-        client = Client(self.dsn, 20)
-        client.query("SET statement_timeout = 3000")
-        return client
+    def renew(self) -> None:
+        """A new session."""
+        self.client = Client(self.dsn, 20)
+        self.client.query("SET statement_timeout = 3000")
 
     def send(self, text: str) -> None:
         self.client.send(message("Q", string(text)))
@@ -93,7 +95,7 @@ class Line:
         except (Lost, Silence) as e:
             seen.append(["lost", type(e).__name__])
             self.client.close()
-            self.client = self._open()
+            self.renew()
         return seen
 
 
@@ -165,12 +167,29 @@ def run(
     most: int = 20,
     user: str = "desk",
 ) -> Tried:
-    """Runs a campaign for a time, or until `most` findings."""
+    """Runs a campaign for a time, or until `most` findings.
+
+    What writes leaves dead rows, though it is rolled back, and when these are cleaned away is a matter of time. So the
+    databases are put back now and then, and a difference counts only when it is there on fresh ones too.
+    """
     composer = Composer(Random(seed), relations(pair))
+    keeper = judge.Keeper(pair, [t.database for t in targets])
     lines = [Line(t, user) for t in targets]
-    tried, until = Tried(), time.monotonic() + seconds
+    tried, until, fresh = Tried(), time.monotonic() + seconds, time.monotonic()
+
+    def restore() -> None:
+        nonlocal fresh
+        for line in lines:
+            line.client.close()
+        keeper.restore()
+        for line in lines:
+            line.renew()
+        fresh = time.monotonic()
+
     try:
         while time.monotonic() < until and len(tried.findings) < most:
+            if time.monotonic() - fresh > RESTORED_EVERY:
+                restore()
             statements = composer.statements()
             texts = [str(s) for s in statements]
             shown = ask(lines, texts)
@@ -183,9 +202,12 @@ def run(
             tried.outcomes[errors[0].get("C", "") if errors else "ok"] += 1
             lost = any(m[0] == "lost" for side in shown for seen in side for m in seen)
             if lost or shown[0] != shown[1] or (canaries and judge.canaries(shown[0], Probe("", "", tuple(texts)))):
+                restore()
                 if tells(lines, statements, canaries):
                     statements = shrink(lines, statements, canaries)
+                    restore()
                 elif not lost:
+                    tried.outcomes["not twice"] += 1
                     continue
                 tried.findings.append([str(s) for s in statements])
                 print("finding:", " ;; ".join(tried.findings[-1]), flush=True)

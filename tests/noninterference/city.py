@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import LiteralString, cast
 
@@ -26,6 +27,13 @@ HERE = Path(__file__).parent
 CANARY = re.compile(r"(?i)qz[0-9a-z]{6}")
 ROLES = ("steward", "desk", "counsel", "redactor")
 CONTRIB = ("hstore", "tablefunc", "dblink", "postgres_fdw", "pgstattuple", "xml2", "citext", "pageinspect")
+
+
+@cache
+def secrets() -> frozenset[str]:
+    """The beginnings of all protected texts of both sides, as `CANARY` finds them."""
+    everything = str([rows for side in ("a", "b") for _, rows in tables(side).values()])
+    return frozenset(CANARY.findall(everything))
 
 
 SEQUENCES = """
@@ -128,6 +136,12 @@ def build(server: str) -> Pair:
     for name in ("city_a", "city_b", "city_c"):
         restore(pair, name)
     return pair
+
+
+@cache
+def built(server: str) -> Pair:
+    """The cities of a test server, built when first asked for."""
+    return build(server)
 
 
 def copy_database(pair: Pair, template: str, name: str) -> None:

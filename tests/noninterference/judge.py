@@ -167,8 +167,9 @@ def _short(x: Any) -> str:
 
 def canaries(seen: Any, probe: Probe) -> set[str]:
     """Protected values that stand in an observation though the probe does not name them."""
-    own = json.dumps(probe.steps).upper()
-    return {m for m in city.CANARY.findall(json.dumps(seen)) if m.upper() not in own}
+    found = {m for m in city.CANARY.findall(json.dumps(seen)) if m.upper() in city.secrets()}
+    own = json.dumps(probe.steps).upper() if found else ""
+    return {m for m in found if m.upper() not in own}
 
 
 def _slow(a: Played, b: Played) -> str:

@@ -66,6 +66,8 @@ def test_difference_says_where() -> None:
 
 
 def test_canaries_are_found_unless_the_probe_names_them() -> None:
-    probe = Probe("x-1", "x", ("SELECT 'QZAAAAAAAA'",))
-    assert judge.canaries([["D", ["QZBBBBBBBB"]]], probe) == {"QZBBBBBB"}
-    assert judge.canaries([["D", ["qzaaaaaaaa"]]], probe) == set()
+    known, other = city.secret("a", "homeland", 7), city.secret("b", "permit", 3)
+    probe = Probe("x-1", "x", (f"SELECT '{known}'",))
+    assert judge.canaries([["D", [other]]], probe) == {other[:8]}
+    assert judge.canaries([["D", [other.lower()]]], probe) == {other[:8].lower()}
+    assert judge.canaries([["D", [known.lower(), "QZAHarbor"]]], probe) == set()

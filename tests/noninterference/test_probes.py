@@ -17,22 +17,12 @@ from tests.servers import Server
 TIMEOUT = 10.0
 
 
-@pytest.fixture(scope="session")
-def pair18(postgres18: Server) -> city.Pair:
-    return city.build(postgres18.dsn())
-
-
-@pytest.fixture(scope="session")
-def pair15(postgres15: Server) -> city.Pair:
-    return city.build(postgres15.dsn())
-
-
 @pytest.fixture(scope="session", params=[18, 15], ids=["postgres18", "postgres15"])
 def pair(request: pytest.FixtureRequest) -> city.Pair:
     """The cities on each server that is there."""
-    found = request.getfixturevalue(f"pair{request.param}")
-    assert isinstance(found, city.Pair)
-    return found
+    server = request.getfixturevalue(f"postgres{request.param}")
+    assert isinstance(server, Server)
+    return city.built(server.dsn())
 
 
 @pytest.fixture(scope="session")
