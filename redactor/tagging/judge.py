@@ -177,36 +177,22 @@ def _cases(fact: ColumnFacts, said: Said, reading: Reading, pack: Pack) -> dict[
     cases: dict[str, _Case] = {}
     comment = _comment_words(fact, pack)
     led = _referred_words(fact, pack)
+    named, told, handed = pack.names_for(said.words), pack.names_for(comment), pack.names_for(led)
     for tag, spec in pack.tags.items():
+        if tag not in named and tag not in told and tag not in handed:
+            continue
         case = _Case()
-        best: tuple[float, str] = (0.0, "")
-        for name in spec.names:
-            score = _name_score(name, said.words, said.weighty, said, reading, spec.label, tag, pack)
-            if score > best[0]:
-                best = (
-                    score,
-                    f"name: {fact.name!r} says {spelled(name.words, said.words)!r}" + _where(name, said, reading),
-                )
-        if best[0]:
-            case.add(*best)
-        if comment:
-            told: tuple[float, str] = (0.0, "")
-            for name in spec.names:
-                if name.comment and not name.words.startswith("="):
-                    score = _COMMENT * _name_score(
-                        name, comment, frozenset(comment), said, reading, spec.label, tag, pack
-                    )
-                    if score > told[0]:
-                        told = (score, f"comment says {spelled(name.words, comment)!r}")
-            if told[0]:
-                case.add(*told)
-        if led:
-            score = _REFERRED * max(
-                (_name_score(n, led, frozenset(led), said, reading, spec.label, tag, pack) for n in spec.names),
-                default=0.0,
-            )
-            if score > best[0]:
-                case.add(score, f"refers to {fact.refers[0] if fact.refers else ''}")
+        name, best = _best(named.get(tag, []), said.words, said.weighty, said, reading, spec.label, tag, pack)
+        if name is not None:
+            why = f"name: {fact.name!r} says {spelled(name.words, said.words)!r}" + _where(name, said, reading)
+            case.add(best, why)
+        in_comments = [n for n in told.get(tag, []) if n.comment and not n.words.startswith("=")]
+        name, score = _best(in_comments, comment, frozenset(comment), said, reading, spec.label, tag, pack)
+        if name is not None:
+            case.add(_COMMENT * score, f"comment says {spelled(name.words, comment)!r}")
+        name, score = _best(handed.get(tag, []), led, frozenset(led), said, reading, spec.label, tag, pack)
+        if name is not None and fact.refers is not None and _REFERRED * score > best:
+            case.add(_REFERRED * score, f"refers to {fact.refers[0]}")
         if case.score:
             cases[tag] = case
     if fact.labels:
@@ -252,8 +238,8 @@ def _referred_words(fact: ColumnFacts, pack: Pack) -> tuple[str, ...]:
     return words if words and words[-1] in pack.contexts["lookup"].heads else ()
 
 
-def _name_score(
-    name: NameSpec,
+def _best(
+    names: Sequence[NameSpec],
     words: tuple[str, ...],
     weighty: frozenset[str],
     said: Said,
@@ -261,13 +247,19 @@ def _name_score(
     label: Label,
     tag: str,
     pack: Pack,
-) -> float:
-    if not pattern(name.words).fits(words, weighty):
-        return 0.0
-    if not _placed(name.inside, name.outside, name.types, name.not_types, said, reading):
-        return 0.0
-    weights = name.who or pack.weights.get(tag) or pack.weights.get(label, {})
-    return name.score * weights.get(said.who, 1.0)
+) -> tuple[NameSpec | None, float]:
+    """The name of the tag that the words fit best, with its score, weighed by whom the column is about."""
+    best: tuple[NameSpec | None, float] = (None, 0.0)
+    for name in names:
+        weights = name.who or pack.weights.get(tag) or pack.weights.get(label, {})
+        score = name.score * weights.get(said.who, 1.0)
+        if (
+            score > best[1]
+            and pattern(name.words).fits(words, weighty)
+            and _placed(name.inside, name.outside, name.types, name.not_types, said, reading)
+        ):
+            best = (name, score)
+    return best
 
 
 def _placed(

@@ -73,6 +73,16 @@ def _alternative(text: str) -> _Alternative:
     return _Alternative(tuple(needs), frozenset(bars), starts, frozenset(only) if exact else None)
 
 
+def first_words(text: str) -> frozenset[str] | None:
+    """Words of which one must be said for the pattern to fit; None where it can fit without any certain word."""
+    out: set[str] = set()
+    for alternative in pattern(text).alternatives:
+        if not alternative.needs or alternative.needs[0][1]:
+            return None
+        out |= alternative.needs[0][0]
+    return frozenset(out)
+
+
 def words_in(text: str) -> frozenset[str]:
     """Every word that a pattern mentions."""
     terms = (t.lstrip("-+=") for t in text.split() if t != "/")

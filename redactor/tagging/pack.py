@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from redactor.errors import ConfigurationError, Fault
-from redactor.tagging.names import words_in
+from redactor.tagging.names import first_words, words_in
 from redactor.tagging.words import Vocabulary, singular
 
 Label = Literal["direct", "documentary", "origin", "programme", "proxy", "trace", "free_text", "none"]
@@ -149,6 +149,30 @@ class Pack:
     threshold: float
     vocabulary: Vocabulary
     labels: dict[str, str]
+    _names: list[tuple[str, NameSpec]] = field(default_factory=list, repr=False, compare=False)
+    _by_word: dict[str, list[int]] = field(default_factory=dict, repr=False, compare=False)
+    _always: list[int] = field(default_factory=list, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for tag, spec in self.tags.items():
+            for name in spec.names:
+                first, at = first_words(name.words), len(self._names)
+                self._names.append((tag, name))
+                if first is None:
+                    self._always.append(at)
+                for word in first or ():
+                    self._by_word.setdefault(word, []).append(at)
+
+    def names_for(self, words: Sequence[str]) -> dict[str, list[NameSpec]]:
+        """By tag the names that may fit these words: all others cannot."""
+        out: dict[str, list[NameSpec]] = {}
+        found = {at for w in words for at in self._by_word.get(w, ())}
+        if found or words:
+            found.update(self._always)
+        for at in sorted(found):
+            tag, name = self._names[at]
+            out.setdefault(tag, []).append(name)
+        return out
 
 
 def load(local: Path | None = None) -> Pack:
