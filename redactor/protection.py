@@ -329,6 +329,8 @@ class Clearance:
                         add(column, f"trigger {trigger.name} of {r.qualified} reads {_listed(why)}", why)
             if event in ("insert", "update"):
                 self._evaluated(r, event, add)
+            if event == "insert":
+                self._filled(r, add)
             if event in ("update", "delete"):
                 self._referrers(r, event, add)
             for rule in r.rules:
@@ -390,6 +392,26 @@ class Clearance:
             if event == "update":
                 for n in (c.name for c in taint if c in own):
                     add(n, f"{what} compares it with {_listed(secret)}", secret)
+
+    def _filled(self, relation: Relation, add: _Add) -> None:
+        """A new row is compared with hidden values where something else than NULL stands in it unasked."""
+        covers = self.shield(relation).covers
+        filled = {
+            c.name
+            for c in relation.columns
+            # numbers drawn from a sequence, and the like, meet none that are there
+            if c.generated is not None or (c.default is not None and "(" not in c.default)
+        }
+        keys = [
+            (f"constraint {c.name}", c.columns, "NULLS NOT DISTINCT" in c.definition)
+            for c in relation.constraints
+            if c.kind in ("p", "u", "x")
+        ]
+        keys += [(f"unique index {i.name}", i.columns, False) for i in relation.indexes if i.unique]
+        for what, names, nulls_too in keys:
+            secret = [covers[n].column for n in names if n in covers]
+            if secret and (nulls_too or any(c.name in filled for c in secret)):
+                add(ROWS, f"{what} compares it with {_listed(secret)}", secret)
 
     def _of_family(self, relation: Relation, column: ColumnName) -> bool:
         """Whether a column is only named because the same value is also read, or referred to, elsewhere."""

@@ -31,6 +31,7 @@ from redactor.model import (
 from redactor.protection import Shield
 from redactor.sql.builtins import Effect, Kind, Verdict
 from redactor.sql.grammar import Node
+from redactor.sql.labels import walk
 from redactor.sql.lineage import Lineage
 from redactor.sql.quote import identifier
 from redactor.sql.scopes import CLEAN, Output, Scope
@@ -376,8 +377,11 @@ class Reading:
 
     def _guard(self, ref: FunctionRef, number: int, oids: tuple[int, ...]) -> None:
         """Makes the call give NULL for protected relations, whatever its argument turns out to be."""
-        start, end, _ = self._call_span(ref)
+        start, end, args = self._call_span(ref)
         if number:
+            if any(kind in ("SubLink", "JsonArrayQueryConstructor") for kind, _ in walk(args)):
+                # the argument is written twice, and what is hidden in a query would be hidden in one of them
+                raise of_kind(f"function {ref.name} of a query", "its argument must be seen", "Name the relation.")
             argument = self._argument_text(ref, number)
             listed = ",".join(map(str, oids))
             condition = f"({argument})::pg_catalog.regclass::pg_catalog.oid = ANY ('{{{listed}}}'::pg_catalog.oid[])"

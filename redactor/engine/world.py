@@ -10,7 +10,7 @@ from redactor.catalog import Catalog, Function, Relation, Type
 from redactor.context import Context
 from redactor.derivation import Derivation
 from redactor.model import ColumnName, RelationName
-from redactor.protection import Clearance, Cover, Shield
+from redactor.protection import Clearance, Cover, Shield, plain_type
 from redactor.protection import Closed as ClosedRows
 from redactor.sql.builtins import Builtins, Closed, Hidden, How, Open, Partial
 from redactor.sql.names import Names
@@ -83,7 +83,7 @@ class World:
                 name = ColumnName(relation.schema, relation.name, c.name)
                 before = covers.get(c.name)
                 shown = before.expression if before is not None and before.expression else identifier(c.name)
-                text = f"CASE WHEN {concerned} THEN NULL::{c.type} ELSE {shown} END"
+                text = f"CASE WHEN {concerned} THEN NULL::{plain_type(c.type)} ELSE {shown} END"
                 covers[c.name] = Cover(name, c.type, text, False, (), (name,), True)
 
     def _concerned(self, relation: Relation, hidden: Hidden) -> str | None:

@@ -199,11 +199,14 @@ class Lineage:
             if 0 <= at < len(outputs):
                 self.use(outputs[at][1], use)
             return
-        taint = self.value(node, scope, ctes)
         fields = node.get("ColumnRef", {}).get("fields", ())
         if len(fields) == 1 and "String" in fields[0]:
-            taint |= join(t for n, t in outputs if n == fields[0]["String"]["sval"])
-        self.use(taint, use)
+            named = [t for n, t in outputs if n == fields[0]["String"]["sval"]]
+            self.use(join(named), use)
+            if named and use is not Use.GROUP:
+                # ORDER BY and DISTINCT ON look among the outputs first, GROUP BY among the inputs
+                return
+        self.use(self.value(node, scope, ctes), use)
 
     def _window(self, window: Node, scope: Scope, ctes: dict[str, tuple[Output, ...]]) -> None:
         for p in window.get("partitionClause", ()):

@@ -126,6 +126,9 @@ LATER = {
     "JsonTable": (170000, "json_table"),
     "MergeSupportFunc": (170000, "merge_action"),
 }
+# what is compared without an operator's name in the text
+_BETWEEN = frozenset({"AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN_SYM", "AEXPR_NOT_BETWEEN_SYM"})
+_EQUALS = ({"String": {"sval": "="}},)
 _JSON_FUNCTIONS = {"JSON_EXISTS_OP": "json_exists", "JSON_VALUE_OP": "json_value", "JSON_QUERY_OP": "json_query"}
 
 Scope = frozenset[str]
@@ -227,8 +230,13 @@ def _enter(
             _type(value, found)
         case "A_Expr":
             _operator(value.get("name", ()), found)
+            if value.get("kind", "") in _BETWEEN:
+                found.operators |= {(None, o) for o in ("<", "<=", ">", ">=")}
+        case "CaseExpr":
+            if "arg" in value:
+                found.operators.add((None, "="))
         case "SubLink":
-            _operator(value.get("operName", ()), found)
+            _operator(value.get("operName", ()) or _EQUALS, found)
         case "SortBy":
             _operator(value.get("useOp", ()), found)
         case "A_Indirection":
@@ -238,6 +246,8 @@ def _enter(
                     found.attributes.add(part["String"]["sval"])
         case "JoinExpr":
             found.natural |= bool(value.get("isNatural"))
+            if value.get("isNatural") or "usingClause" in value:
+                found.operators.add((None, "="))
             if "alias" in value:
                 found.join_alias = True
         case "ResTarget":
