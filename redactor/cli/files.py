@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -67,6 +68,7 @@ def load(path: Path, environment: Mapping[str, str]) -> Installation:
     found.faults += _missing_files(found.config)
     if found.policy is not None:
         found.faults += _secrets(found)
+        found.faults += _strange_issuers(found.policy, found.config)
         found.notes += _policy_notes(found.policy, found.config.policy)
         for name, r in found.reviews.items():
             file = found.config.databases[name].catalog
@@ -90,6 +92,17 @@ def known_tags(policy_file: Path) -> Mapping[str, str]:
 
 def _missing_files(c: Config) -> Iterator[Fault]:
     wanted = [("tls: certificate", c.tls.certificate), ("tls: key", c.tls.key)] if c.tls else []
+    if c.tls is not None and c.tls.client_ca is not None:
+        wanted.append(("tls: client_ca", c.tls.client_ca))
+    if c.logins.verifiers is not None:
+        wanted.append(("login: verifiers", c.logins.verifiers))
+    wanted += [(f"identity: {p.name}: jwks", p.keys) for p in c.providers.values() if isinstance(p.keys, Path)]
+    for d in c.databases.values():
+        wanted += [
+            (f"databases: {d.name}: {option}", p)
+            for option, p in (("sslcert", d.upstream.certificate), ("sslkey", d.upstream.key))
+            if p is not None
+        ]
     if c.log.auditor_key is not None:
         wanted.append(("log: auditor_key", c.log.auditor_key))
     wanted += [
@@ -111,6 +124,13 @@ def _secrets(found: Installation) -> Iterator[Fault]:
             yield Fault(str(found.config.file), 0, 0, what, "mask_key: ${REDACTOR_MASK_KEY}")
 
 
+def _strange_issuers(p: Policy, c: Config) -> Iterator[Fault]:
+    named = {t.issuer for r in p.roles.values() for t in r.tokens} | {i for s in p.speakers for i in s.issuers}
+    for issuer in sorted(named - set(c.providers)):
+        what = f"the issuer `{issuer}` is not under identity in {c.file.name}"
+        yield Fault(str(c.policy), 0, 0, what, meant(issuer, c.providers) if c.providers else "define it there")
+
+
 def _other_database(name: str, r: Review, file: Path) -> Iterator[Fault]:
     if r.database and r.database != name:
         line, column = parse(read(file), str(file)).place(("database",))
@@ -127,7 +147,7 @@ def _policy_notes(p: Policy, file: Path) -> Iterator[Fault]:
         if not rule.because:
             yield document.fault(("rules", i), f"the rule `{rule.id}` gives no reason", "because: ...")
     for name, role in p.roles.items():
-        if not role.users and not role.groups:
+        if not role.users and not role.groups and not role.tokens:
             yield document.fault(
                 ("roles", name), f"nobody can have the role `{name}`", "list users or groups", key=True
             )
@@ -143,7 +163,7 @@ def _catalog_notes(r: Review, file: Path, p: Policy, known: Mapping[str, str]) -
     if document is None or not isinstance(document.value, dict):
         return
     for key, relation in (document.value.get("relations") or {}).items():
-        places = [(("relations", key, "tags"), relation)]
+        places: list[tuple[tuple[str, ...], Any]] = [(("relations", key, "tags"), relation)]
         columns = (relation or {}).get("columns") or {}
         places += [(("relations", key, "columns", c, "tags"), v) for c, v in columns.items()]
         for at, holder in places:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import ssl
+import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -20,8 +20,9 @@ from redactor.cli.judging import Usable, maker, usable
 from redactor.cli.publishing import Published
 from redactor.config import Config, TlsFiles
 from redactor.errors import ConfigurationError, Fault, RedactorError, UpstreamError
+from redactor.identity import Providers
 from redactor.model import Judge
-from redactor.proxy import Proxy, Settings
+from redactor.proxy import Proxy, Settings, certificates
 from redactor.proxy import serve as listen
 from redactor.store import Log
 
@@ -40,10 +41,21 @@ class Service:
     published: Mapping[str, Published]
     proxy: Proxy
     log: Log
+    providers: Providers
 
     async def reload(self, path: Path) -> None:
-        """Read policy and catalogs anew. A broken file changes nothing; an absent database keeps its old catalog."""
+        """Read policy, catalogs, certificates and keys anew.
+
+        A broken file changes nothing; an absent database keeps its old catalog.
+        """
         log = oplog.logger()
+        if self.config.tls is not None:
+            try:
+                self.proxy.show(_tls(self.config.tls))
+            except ConfigurationError as e:
+                log.error("the old certificate stays in force", fault=str(e.faults[0]))
+        warn_of_certificates(self.config)
+        await self.providers.refresh()
         try:
             installation = usable(path)
         except ConfigurationError as e:
@@ -84,11 +96,16 @@ async def running(installation: Usable, *, wait: bool = False) -> AsyncIterator[
             checkpoint_every=settings.log.checkpoint_every,
         )
         stack.push_async_callback(log.close)
-        proxy = await _listening(settings, published, log)
+        providers = Providers(settings.providers, _report)
+        await providers.refresh()
+        warn_of_certificates(settings)
+        proxy = await _listening(settings, published, log, providers)
         stack.push_async_callback(proxy.close)
         for name, one in published.items():
             await stack.enter_async_context(_task(one.watch(), f"watch-{name}"))
-        yield Service(settings, published, proxy, log)
+        await stack.enter_async_context(_task(providers.watch(), "watch-keys"))
+        await stack.enter_async_context(_task(_watch_certificates(settings), "watch-certificates"))
+        yield Service(settings, published, proxy, log, providers)
 
 
 async def _first(published: Published, wait: bool) -> None:
@@ -111,7 +128,23 @@ async def _first(published: Published, wait: bool) -> None:
             await asyncio.sleep(TRY_AGAIN_SECONDS)
 
 
-async def _listening(settings: Config, published: Mapping[str, Published], log: Log) -> Proxy:
+async def _watch_certificates(settings: Config) -> None:
+    while True:
+        await asyncio.sleep(86400)
+        warn_of_certificates(settings)
+
+
+def warn_of_certificates(settings: Config) -> None:
+    """An error in the operator's log for each certificate that has expired, or soon will."""
+    for fault in certificates.complaints(settings, time.time()):
+        oplog.logger().error("certificate", fault=str(fault))
+
+
+def _report(event: str, details: Mapping[str, str]) -> None:
+    oplog.logger().warning(event, **details)
+
+
+async def _listening(settings: Config, published: Mapping[str, Published], log: Log, providers: Providers) -> Proxy:
     def current(database: str) -> Judge:
         return published[database].current()
 
@@ -125,7 +158,13 @@ async def _listening(settings: Config, published: Mapping[str, Published], log: 
     tls = _tls(settings.tls) if settings.tls else None
     try:
         return await listen(
-            Settings(settings.listen, upstreams, tls), current=current, groups_of=groups_of, refresh=refresh, log=log
+            Settings(settings.listen, upstreams, tls, settings.logins),
+            current=current,
+            groups_of=groups_of,
+            refresh=refresh,
+            log=log,
+            providers=providers,
+            report=_report,
         )
     except OSError as e:
         raise CannotServe(_why_not(settings, e)) from e
@@ -139,15 +178,12 @@ def _why_not(settings: Config, e: OSError) -> str:
     return f"cannot listen on {settings.listen} ({e.strerror or e}): correct `listen` in {settings.file}"
 
 
-def _tls(files: TlsFiles) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+def _tls(files: TlsFiles) -> certificates.Tls:
     try:
-        context.load_cert_chain(files.certificate, files.key)
-    except (OSError, ssl.SSLError) as e:
-        what = f"certificate and key cannot be used together ({e.__class__.__name__})"
-        raise ConfigurationError([Fault(str(files.certificate), 0, 0, what, f"the key is {files.key}")]) from e
-    return context
+        return certificates.load(files)
+    except ValueError as e:
+        file, _, what = str(e).partition(": ")
+        raise ConfigurationError([Fault(file, 0, 0, what)]) from e
 
 
 @asynccontextmanager

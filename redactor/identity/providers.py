@@ -54,9 +54,10 @@ class Providers:
     def __contains__(self, name: object) -> bool:
         return name in self._rings
 
-    def provider(self, name: str) -> Provider:
-        """A provider's settings. Raises KeyError."""
-        return self._rings[name].provider
+    @property
+    def all(self) -> Mapping[str, Provider]:
+        """Their settings, by name."""
+        return {name: ring.provider for name, ring in self._rings.items()}
 
     # -------------------------------------------------------------- tokens
 

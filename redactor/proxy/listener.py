@@ -9,12 +9,19 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import cast
 
+from redactor.config import Upstream
+from redactor.identity import Providers, TokenRefused
+from redactor.model import Identity
+from redactor.proxy.certificates import Tls
+from redactor.proxy.doorstep import Doorstep, sockets
 from redactor.proxy.relay import Relay
-from redactor.proxy.settings import Counters, Current, GroupsOf, Log, Services, Settings
-from redactor.wire.pg import Place
+from redactor.proxy.settings import Counters, Current, Front, GroupsOf, Log, Report, Services, Settings
+from redactor.proxy.verifiers import Verifiers
+from redactor.wire.pg import Entrance, Place
 
 
 class Proxy:
@@ -23,7 +30,7 @@ class Proxy:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._relays: set[Relay] = set()
-        self._server: asyncio.Server | None = None
+        self._server: asyncio.Server | Doorstep | None = None
         self.port = 0
         """The port that it listens on: the one that was asked for, or the one that was free."""
         self._empty = asyncio.Event()
@@ -38,8 +45,21 @@ class Proxy:
         loop = asyncio.get_running_loop()
         address = self._services.settings.listen
         host = None if address.host == "*" else address.host
-        self._server = await loop.create_server(self._accept, host, address.port, backlog=1024)
-        self.port = int(self._server.sockets[0].getsockname()[1])
+        if self._services.front.tls is not None:
+            listening = sockets(host, address.port)
+            self.port = int(listening[0].getsockname()[1])
+            patience = self._services.settings.login_timeout
+            front = self._services.front
+            self._server = Doorstep(listening, lambda: front.tls, self._accept, self._never, patience)
+            return
+        server = await loop.create_server(self._accept, host, address.port, backlog=1024)
+        self._server = server
+        self.port = int(server.sockets[0].getsockname()[1])
+
+    def show(self, tls: Tls) -> None:
+        """From now on new clients are shown that certificate. Only where they were shown one before."""
+        if self._services.front.tls is not None:
+            self._services.front.tls = tls
 
     def _accept(self) -> Relay:
         relay = Relay(self._services, self._done)
@@ -51,6 +71,12 @@ class Proxy:
         if relay in self._relays:
             self._relays.remove(relay)
             self._services.counters.active -= 1
+        if not self._relays:
+            self._empty.set()
+
+    def _never(self, relay: asyncio.Protocol) -> None:
+        """A relay whose client did not get through its TLS handshake."""
+        self._relays.discard(cast(Relay, relay))
         if not self._relays:
             self._empty.set()
 
@@ -71,10 +97,19 @@ class Proxy:
                     await self._empty.wait()
             except TimeoutError:
                 self._relays.clear()
+        await self._services.verifiers.close()
 
 
 def _new_id() -> str:
     return secrets.token_hex(5)
+
+
+def _nonce() -> str:
+    return secrets.token_urlsafe(24)
+
+
+def _silent(event: str, more: Mapping[str, str]) -> None:
+    del event, more
 
 
 async def serve(
@@ -84,6 +119,8 @@ async def serve(
     groups_of: GroupsOf,
     refresh: Callable[[str], Awaitable[None]],
     log: Log,
+    providers: Providers | None = None,
+    report: Report = _silent,
     clock: Callable[[], float] = time.time,
     new_id: Callable[[], str] = _new_id,
 ) -> Proxy:
@@ -91,13 +128,35 @@ async def serve(
 
     `current(database)`: the newest snapshot. `groups_of(database, login)`: the roles that a login belongs to there.
     `refresh(database)`: publishes a new snapshot, because the schema has changed; returns when it is published.
+    `providers`: who signs tokens. `report`: is told what the operator should know; never a token or a statement.
     `clock`: seconds since the epoch, UTC. `new_id`: names of sessions, at most 16 ASCII letters and digits.
     """
-    places = {
-        name: Place(name, upstream.database, partial(current, name), partial(groups_of, name))
-        for name, upstream in settings.databases.items()
-    }
-    services = Services(settings, places, refresh, log, clock, new_id, Counters(), {})
+    known = providers or Providers({})
+    logins = settings.logins
+    pretence = secrets.token_bytes(32)
+
+    def identify(token: str, issuers: frozenset[str], now: float) -> Identity | str:
+        try:
+            return known.identify(token, issuers, now)
+        except TokenRefused as e:
+            return e.why
+
+    async def check_token(provider: str, token: str, now: float) -> Identity | str:
+        try:
+            return await known.check(provider, token, now)
+        except TokenRefused as e:
+            return e.why
+
+    def place(name: str, upstream: Upstream) -> Place:
+        entrance = Entrance(lambda login: logins.rule(login, name), _nonce, pretence, known.all)
+        return Place(name, upstream.database, partial(current, name), partial(groups_of, name), entrance, identify)
+
+    places = {name: place(name, upstream) for name, upstream in settings.databases.items()}
+    verifiers = Verifiers(logins, settings.databases)
+    front = Front(settings.tls)
+    services = Services(
+        settings, places, refresh, log, clock, new_id, Counters(), {}, front, verifiers, check_token, report
+    )
     proxy = Proxy(services)
     await proxy.listen()
     return proxy

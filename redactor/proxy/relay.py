@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, assert_never, cast
 
 from redactor.errors import LogUnavailable, UpstreamError
 from redactor.model import (
+    CheckToken,
     Close,
     Effect,
     Entry,
+    FindSecret,
     Problem,
     Record,
     Refresh,
@@ -26,8 +28,8 @@ from redactor.model import (
     ToServer,
     Verdict,
 )
-from redactor.proxy import upstream
-from redactor.wire.pg import Session
+from redactor.proxy import certificates, upstream
+from redactor.wire.pg import Channel, Session
 
 if TYPE_CHECKING:
     from redactor.proxy.settings import Services
@@ -106,19 +108,34 @@ class Relay(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._client = cast(asyncio.Transport, transport)
         upstream.tune(transport)
-        settings = self._services.settings
+        settings, tls = self._services.settings, self._services.front.tls
         peer = transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else "local"
         self._session = Session(
             self._services.new_id(),
             self._services.places.get,
             address,
-            settings.tls is not None,
+            tls is not None,
             settings.limits,
         )
         self._services.counters.sessions += 1
         self._services.counters.active += 1
         self._deadline = self._loop.call_later(settings.login_timeout, self._late)
+        secure = transport.get_extra_info("ssl_object")
+        if secure is not None:
+            # TLS from the first byte: only who names the protocol is surely no stranger to it (ALPN)
+            if secure.selected_alpn_protocol() != certificates.ALPN:
+                self._client.abort()
+                return
+            self._session.tls_started(self._channel())
+
+    def _channel(self) -> Channel:
+        """What is known of the client by its TLS."""
+        assert self._client is not None
+        secure, tls = self._client.get_extra_info("ssl_object"), self._services.front.tls
+        names = certificates.names_of(secure.getpeercert())
+        # a certificate that has just been replaced is not the one that this client was shown
+        return Channel(tls.binding if tls is not None and secure.context is tls.context else None, names)
 
     def data_received(self, data: bytes) -> None:
         effects = self._session.client_data(data, self._clock())
@@ -210,11 +227,12 @@ class Relay(asyncio.Protocol):
                     # connect, if that has not been done; else the server has gone and the session will hear of it
                     return self._session.ready or self._closing
                 self._server.write(data)
-            case Close():
+            case Close(reason):
                 if self._session.cancel is not None and not self._closing:
                     return False
+                self._report(reason)
                 self._close()
-            case StartTLS() | Record() | Refresh():
+            case StartTLS() | Record() | Refresh() | FindSecret() | CheckToken():
                 return False
             case _:
                 assert_never(effect)
@@ -268,8 +286,13 @@ class Relay(asyncio.Protocol):
                 await self._refresh()
             case StartTLS():
                 await self._start_tls()
-            case Close():
+            case FindSecret(login):
+                await self._find_secret(login)
+            case CheckToken(provider, token):
+                await self._check_token(provider, token)
+            case Close(reason):
                 await self._cancel()
+                self._report(reason)
                 self._close()
             case ToClient():
                 raise AssertionError("never waits")
@@ -318,9 +341,49 @@ class Relay(asyncio.Protocol):
             )
         except UpstreamError as error:
             self._services.counters.upstream_failures += 1
+            self._services.report("database cannot be reached", {"database": place.name, "why": error.private})
             self._instead(self._session.upstream_failed(Problem(error.sqlstate, error.public)))
             return
         self._server = server
+        secure = server.get_extra_info("ssl_object")
+        if secure is not None:
+            shown = secure.getpeercert(binary_form=True)
+            self._session.server_secure(certificates.binding_of(shown) if shown else None)
+
+    async def _find_secret(self, login: str) -> None:
+        place = self._session.place
+        assert place is not None, "a login is always one to a database"
+        try:
+            secret = await self._services.verifiers.secret(place.name, login)
+        except UpstreamError as error:
+            self._cannot_check(error)
+            return
+        self._wait_with(self._session.secret_found(secret))
+
+    async def _check_token(self, provider: str, token: str) -> None:
+        answer = await self._services.check_token(provider, token, self._clock())
+        try:
+            kept = self._services.verifiers.kept(self._session.login)
+        except UpstreamError as error:
+            self._cannot_check(error)
+            return
+        self._wait_with(self._session.token_checked(answer, None if kept is None else kept.password))
+
+    def _cannot_check(self, error: UpstreamError) -> None:
+        self._services.report("logins cannot be checked", {"why": f"{error.public}: {error.private}"})
+        self._instead(self._session.upstream_failed(Problem("58000", error.public)))
+
+    def _report(self, reason: str) -> None:
+        """A login that did not succeed, for the operator."""
+        session = self._session
+        if session.ready or not session.login or self._client_gone:
+            return
+        self._services.counters.login_failures += 1
+        peer = self._client.get_extra_info("peername") if self._client is not None else None
+        address = str(peer[0]) if isinstance(peer, tuple) else "local"
+        database = "" if session.place is None else session.place.name
+        details = {"login": session.login, "database": database, "address": address, "why": reason}
+        self._services.report("login refused", details)
 
     async def _refresh(self) -> None:
         place = self._session.place
@@ -336,15 +399,15 @@ class Relay(asyncio.Protocol):
         self._wait_with(self._session.refreshed(self._clock()))
 
     async def _start_tls(self) -> None:
-        client, context = self._client, self._services.settings.tls
+        client, tls = self._client, self._services.front.tls
         assert client is not None
-        assert context is not None, "TLS is offered only with a certificate"
+        assert tls is not None, "TLS is offered only with a certificate"
         # nothing may be read before TLS has begun: it would be taken for a part of the session
         client.pause_reading()
         client.write(b"S")
         try:
             secure = await self._loop.start_tls(
-                client, self, context, server_side=True, ssl_handshake_timeout=self._services.settings.login_timeout
+                client, self, tls.context, server_side=True, ssl_handshake_timeout=self._services.settings.login_timeout
             )
         except (OSError, ssl.SSLError):
             secure = None
@@ -355,7 +418,7 @@ class Relay(asyncio.Protocol):
             return
         self._client = secure
         self._client_paused = False
-        self._wait_with(self._session.tls_started())
+        self._wait_with(self._session.tls_started(self._channel()))
 
     async def _cancel(self) -> None:
         key = self._session.cancel

@@ -6,13 +6,14 @@ one `Services`, so that a relay can be read without the listener.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from redactor.config import Address, Upstream
-from redactor.model import Entry, Judge
+from redactor.config import Address, Logins, Upstream
+from redactor.model import Entry, Identity, Judge
+from redactor.proxy.certificates import Tls
+from redactor.proxy.verifiers import Verifiers
 from redactor.wire.pg import Limits, Place
 
 
@@ -20,13 +21,15 @@ from redactor.wire.pg import Limits, Place
 class Settings:
     """Where to listen, for which databases. Times in seconds.
 
-    `databases`: by the name that clients use. `tls`: a server-side context, when clients are to be offered TLS.
+    `databases`: by the name that clients use. `tls`: what clients are offered first; `Proxy.show` replaces it.
+    `logins`: which logins are checked by the proxy, and how.
     `login_timeout`: from connecting to the first ReadyForQuery. `grace`: how long `Proxy.close` lets sessions end.
     """
 
     listen: Address
     databases: Mapping[str, Upstream]
-    tls: ssl.SSLContext | None = None
+    tls: Tls | None = None
+    logins: Logins = field(default_factory=Logins)
     limits: Limits = field(default_factory=Limits)
     connect_timeout: float = 10.0
     login_timeout: float = 60.0
@@ -55,6 +58,21 @@ class Counters:
     log_failures: int = 0
     upstream_failures: int = 0
     refresh_failures: int = 0
+    login_failures: int = 0
+
+
+@dataclass(slots=True)
+class Front:
+    """What clients are shown at the moment."""
+
+    tls: Tls | None
+
+
+Report = Callable[[str, Mapping[str, str]], None]
+"""Told what the operator should know: an event, and names and reasons without any data."""
+
+CheckToken = Callable[[str, str, float], Awaitable[Identity | str]]
+"""Whom a token of that provider names at a time (seconds since the epoch), or why nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +87,10 @@ class Services:
     new_id: Callable[[], str]
     counters: Counters
     cancel_keys: dict[bytes, str]
+    front: Front
+    verifiers: Verifiers
+    check_token: CheckToken
+    report: Report
 
 
 Current = Callable[[str], Judge]

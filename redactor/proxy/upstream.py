@@ -37,7 +37,7 @@ class _Asking(asyncio.Protocol):
 
 
 def tls_context(upstream: Upstream) -> ssl.SSLContext:
-    """The client side of TLS to that server. Raises OSError when its root certificate cannot be read."""
+    """The client side of TLS to that server. Raises OSError when a certificate cannot be read."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = upstream.sslmode == "verify-full"
@@ -48,6 +48,8 @@ def tls_context(upstream: Upstream) -> ssl.SSLContext:
             context.load_default_certs()
     else:
         context.verify_mode = ssl.CERT_NONE
+    if upstream.certificate is not None:
+        context.load_cert_chain(upstream.certificate, upstream.key)
     return context
 
 

@@ -6,7 +6,6 @@ import datetime
 import ipaddress
 import os
 import socket
-import ssl
 import struct
 import time
 from collections.abc import Iterator
@@ -18,7 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from redactor.config import Upstream
+from redactor.config import TlsFiles, Upstream
+from redactor.proxy.certificates import load
 from tests import servers
 from tests.proxy.running import Running, running
 from tests.proxy.test_clients import result_of
@@ -223,9 +223,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def encrypted(postgres18: servers.Server, files: tuple[Path, Path]) -> Iterator[Running]:
     """A proxy that offers TLS to clients."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*files)
-    with running(postgres18, tls=context) as proxy:
+    with running(postgres18, tls=load(TlsFiles(*files))) as proxy:
         yield proxy
 
 

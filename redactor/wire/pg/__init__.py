@@ -1,11 +1,14 @@
 """PostgreSQL's frontend/backend protocol 3 (PostgreSQL docs, chapter 54), sans-IO.
 
 `Session` is all that a shell needs. Inside: `framing` (where a message ends), `messages` (how one is read and
-written), `encodings` (how its text is read), `login` (until the first ReadyForQuery), `conversation` (what both
+written), `encodings` (how its text is read), `login` (until the first ReadyForQuery),
+`admission` (logins that are checked here, by `scram` or `oauth`), `conversation` (what both
 directions share), `requests` (client to server), `replies` (server to client).
 """
 
+from redactor.wire.pg.admission import Channel, Entrance
 from redactor.wire.pg.conversation import Limits, Place
+from redactor.wire.pg.scram import Secret
 from redactor.wire.pg.session import Session
 
-__all__ = ["Limits", "Place", "Session"]
+__all__ = ["Channel", "Entrance", "Limits", "Place", "Secret", "Session"]

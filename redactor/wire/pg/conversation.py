@@ -30,6 +30,7 @@ from redactor.model import (
     Entry,
     Finish,
     Footprint,
+    Identity,
     Judge,
     Make,
     Prepare,
@@ -50,6 +51,7 @@ from redactor.model import (
     Verdict,
     verdict_of,
 )
+from redactor.wire.pg.admission import Entrance
 from redactor.wire.pg.encodings import codec_of
 
 
@@ -73,12 +75,18 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A database as clients name it: its name upstream, its newest snapshot, and a login's groups there."""
+    """A database as clients name it: its name upstream, its newest snapshot, and a login's groups there.
+
+    `entrance`: how its logins are checked, where the proxy does that. `identify`: whom a token names of one of these
+    issuers at a time (seconds since the epoch), or why nobody.
+    """
 
     name: str
     upstream: str
     current: Callable[[], Judge]
     groups_of: Callable[[str], frozenset[str]]
+    entrance: Entrance | None = None
+    identify: Callable[[str, frozenset[str], float], Identity | str] | None = None
 
 
 class Weight(IntEnum):

@@ -1,7 +1,8 @@
 """From the first byte to the first ReadyForQuery: who asks, for which database, and whether the server lets them in.
 
 Knows start-up messages, encryption requests, cancel requests and the authentication exchange (PostgreSQL docs, 54.2.1,
-54.2.8-10, 54.7), which it relays without looking at passwords. Keeps: the client may send nothing but what the
+54.2.8-10, 54.7), which it relays without looking at passwords, unless a rule says that the proxy is to check them
+itself (`admission`). Keeps: the client may send nothing but what the
 server has asked for; a start-up setting reaches the server only if the judge let the session begin with it; no
 message of the client is forwarded before the server has said that it is ready.
 """
@@ -11,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from redactor.config import RELAYED, LoginMethod
 from redactor.context import Context
 from redactor.errors import ProtocolViolation
 from redactor.model import (
     Close,
     Effect,
     Entry,
+    Identity,
     Judge,
     Problem,
     Record,
@@ -26,7 +29,8 @@ from redactor.model import (
     ToServer,
     Verdict,
 )
-from redactor.wire.pg import messages
+from redactor.wire.pg import messages, scram
+from redactor.wire.pg.admission import Admission, Channel, Fatal, Introduction
 from redactor.wire.pg.conversation import Conversation, Limits, Place, quotable, reference
 from redactor.wire.pg.encodings import codec_of
 from redactor.wire.pg.framing import HEADER, SMALL, Pending, frame, read_head, u32
@@ -42,16 +46,15 @@ _AUTHENTICATIONS = {3: "password", 5: "md5"}
 _FALSE = frozenset(("off", "of", "false", "fals", "fal", "fa", "f", "no", "n", "0", ""))
 _SPECIAL = frozenset(("user", "database", "options", "replication"))
 
+_BOUND = Problem(
+    "28000",
+    "this login cannot be relayed: client and database would each bind the password to another TLS connection",
+    "The client supports channel binding, the database offers it, and the proxy stands between them.",
+    "Have the proxy check passwords itself (login: verifiers or verifier_query in redactor.yaml), or connect with"
+    " channel_binding=disable.",
+)
+
 _SHOW_PATH = messages.query(b"SHOW search_path")
-
-
-class Fatal(Exception):
-    """The session cannot begin; `entry` is what is to be remembered of that, if anything."""
-
-    def __init__(self, problem: Problem, entry: Entry | None = None) -> None:
-        super().__init__(problem.message)
-        self.problem = problem
-        self.entry = entry
 
 
 class Login:
@@ -84,6 +87,13 @@ class Login:
         self._requester = Requester("", "")
         self._path: str | None = None
         self._shown_ready: bytes | None = None
+        self._channel: Channel | None = None
+        self._server_binding: bytes | None = None
+        self._server_secure = False
+        self._bound_offered = False
+        self._admission: Admission | None = None
+        self._introduction: Introduction | None = None
+        self._opening = b""
         self.place: Place | None = None
         self.cancel: bytes | None = None
         self.backend_key: bytes | None = None
@@ -104,8 +114,78 @@ class Login:
         """Whether nothing can be said to the client now, because TLS is about to begin."""
         return self._waiting_for_tls
 
-    def tls_started(self) -> None:
+    @property
+    def login(self) -> str:
+        """The login that the client has asked for; empty before that."""
+        return self._requester.login
+
+    def tls_started(self, channel: Channel | None = None) -> None:
         self._waiting_for_tls = False
+        self._asked_tls = True
+        self._channel = channel
+
+    def server_secure(self, binding: bytes | None) -> None:
+        """The connection to the server is under TLS; `binding`: the hash of its certificate."""
+        self._server_secure, self._server_binding = True, binding
+
+    # -------------------------------------------------------------- logins that are checked here
+
+    def secret_found(self, secret: scram.Secret | None, out: list[Effect]) -> None:
+        """The answer to FindSecret. Raises Fatal."""
+        if self._admission is not None:
+            self._admission.secret_found(secret, out)
+            self._admit(out)
+
+    def token_checked(self, answer: Identity | str, proof: str | None, out: list[Effect]) -> None:
+        """The answer to CheckToken. Raises Fatal."""
+        if self._admission is not None:
+            self._admission.token_checked(answer, proof, out)
+            self._admit(out)
+
+    def _open(self, opening: bytes, out: list[Effect]) -> None:
+        """The start-up message is there: it goes to the server at once, or when the login has been checked."""
+        assert self.place is not None, "a start-up message names a place"
+        entrance = self.place.entrance
+        rule = RELAYED if entrance is None else entrance.rule(self._requester.login)
+        if entrance is None or (rule.method is LoginMethod.RELAY and not rule.certificate):
+            out.append(ToServer(opening))
+            return
+        admission = Admission(rule, entrance, self._requester.login, self._address, self._channel)
+        admission.begin(out)
+        if rule.method is LoginMethod.RELAY:
+            out.append(ToServer(opening))
+            return
+        self._admission, self._opening = admission, opening
+        self._admit(out)
+
+    def _admit(self, out: list[Effect]) -> None:
+        admission = self._admission
+        if admission is None:
+            return
+        self._token_wanted = admission.wanted
+        admitted = admission.admitted
+        if admitted is not None and self._opening:
+            self._authentication = admitted.how
+            self._requester = replace(self._requester, identity=admitted.identity)
+            out.append(ToServer(self._opening))
+            self._opening = b""
+
+    def _introduce(self, message: bytes) -> bytes | None:
+        """What the proxy itself says to the server's request. Raises Fatal."""
+        assert self._admission is not None, "only who was admitted is introduced"
+        admitted, place = self._admission.admitted, self.place
+        assert admitted is not None, "the server hears of nobody before"
+        assert place is not None, "the server was chosen by it"
+        assert place.entrance is not None, "it has admitted somebody"
+        if self._introduction is None:
+            self._introduction = Introduction(
+                admitted,
+                self._requester.login,
+                place.entrance.nonce(),
+                self._server_binding,
+                self._server_secure,
+            )
+        return self._introduction.answer(message)
 
     # -------------------------------------------------------------- from the client
 
@@ -161,8 +241,9 @@ class Login:
                     f"server supports 3.0 to 3.{NEWEST_MINOR}",
                 )
             )
-        out.append(ToServer(self._startup(code & 0xFFFF, body, now)))
+        opening = self._startup(code & 0xFFFF, body, now)
         self._started = True
+        self._open(opening, out)
         return rest or None
 
     def _check_length(self, length: int) -> None:
@@ -264,13 +345,19 @@ class Login:
         if len(data) < stop:
             self._client.keep(data, stop)
             return None
+        self._token_wanted = False
+        if self._admission is not None:
+            self._admission.take(data[HEADER:stop], out)
+            self._admit(out)
+            return data[stop:] or None
         if self._mechanism_wanted:
-            mechanism = data[HEADER:stop].split(b"\0")[0]
+            mechanism, _, first = data[HEADER:stop].partition(b"\0")
             if mechanism not in _MECHANISMS:
                 raise Fatal(Problem("28000", "the client chose a SASL mechanism that was not offered"))
             self._authentication = mechanism.decode().lower()
+            if self._bound_offered and first[4:5] == b"y":
+                raise Fatal(_BOUND, None, "relayed SCRAM between two TLS connections: set login: verifiers")
             self._mechanism_wanted = False
-        self._token_wanted = False
         out.append(ToServer(data[:stop]))
         return data[stop:] or None
 
@@ -312,6 +399,13 @@ class Login:
             out.append(ToClient(messages.negotiate(self._minor, self._unknown_options)))
             self._negotiated = True
         if kind == b"R" and not self._authenticated:
+            if len(message) < HEADER + 4:
+                raise ProtocolViolation("the server sent an authentication request that ends too soon")
+            if self._admission is not None and u32.unpack_from(message, HEADER)[0] != 0:
+                answer = self._introduce(message)
+                if answer is not None:
+                    out.append(ToServer(answer))
+                return
             message = self._request(message)
         elif kind == b"E":
             if self._shown_ready is not None:
@@ -348,8 +442,6 @@ class Login:
 
     def _request(self, message: bytes) -> bytes:
         """An authentication request, as the client may see it."""
-        if len(message) < HEADER + 4:
-            raise ProtocolViolation("the server sent an authentication request that ends too soon")
         code = u32.unpack_from(message, HEADER)[0]
         if code == 0:
             self._authenticated = True
@@ -362,6 +454,7 @@ class Login:
             offered = message[HEADER + 4 :].split(b"\0")
             # channel binding is between the client and the proxy, not the server: it cannot be relayed
             left = [m for m in offered if m in _MECHANISMS]
+            self._bound_offered = scram.PLUS.encode() in offered
             if not left:
                 raise Fatal(Problem("28000", "the server offers no SASL mechanism that can be relayed"))
             self._token_wanted = self._mechanism_wanted = True
@@ -402,4 +495,5 @@ class Login:
 def fatal_effects(fatal: Fatal) -> list[Effect]:
     """What ends a session that cannot begin."""
     effects: list[Effect] = [Record(fatal.entry)] if fatal.entry is not None else []
-    return [*effects, ToClient(messages.problem_message(fatal.problem, "FATAL")), Close(fatal.problem.message)]
+    reason = f"{fatal.problem.message}: {fatal.private}" if fatal.private else fatal.problem.message
+    return [*effects, ToClient(messages.problem_message(fatal.problem, "FATAL")), Close(reason)]

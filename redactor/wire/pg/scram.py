@@ -191,7 +191,7 @@ class Client:
         self._binding = binding
         flag = b"p=" + BINDING if binding is not None else b"y" if could_bind else b"n"
         self._header = flag + b",,"
-        self._bare = b"n=,r=" + nonce.encode()
+        self._bare = b"n=*,r=" + nonce.encode()  # RFC 5802 wants a name; PostgreSQL takes that of the start-up message
         self._nonce = nonce.encode()
         self._expected = b""
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from redactor.errors import LogUnavailable, ProtocolViolation, RedactorError
-from redactor.model import Close, Effect, Problem, Requester, ToClient
+from redactor.model import Close, Effect, Identity, Problem, Requester, ToClient
 from redactor.wire.pg import messages
+from redactor.wire.pg.admission import Channel, Fatal
 from redactor.wire.pg.conversation import Limits, Place
-from redactor.wire.pg.login import Fatal, Login, fatal_effects
+from redactor.wire.pg.login import Login, fatal_effects
 from redactor.wire.pg.replies import Replies
 from redactor.wire.pg.requests import Requests
+from redactor.wire.pg.scram import Secret
 
 
 class Session:
@@ -55,6 +57,11 @@ class Session:
     def place(self) -> Place | None:
         """The database that the client asked for, once it has and is let begin."""
         return self._login.place
+
+    @property
+    def login(self) -> str:
+        """The login that the client has asked for; empty before that."""
+        return self._login.login
 
     @property
     def cancel(self) -> bytes | None:
@@ -146,10 +153,33 @@ class Session:
             self._fail(error, out)
         return out
 
-    def tls_started(self) -> list[Effect]:
-        """The `StartTLS` that was asked for has been performed."""
-        self._login.tls_started()
+    def tls_started(self, channel: Channel | None = None) -> list[Effect]:
+        """TLS with the client has begun: by a `StartTLS`, or before the first byte (direct negotiation)."""
+        self._login.tls_started(channel)
         return []
+
+    def server_secure(self, binding: bytes | None) -> list[Effect]:
+        """The connection to the server is under TLS; `binding`: its certificate's tls-server-end-point (RFC 5929)."""
+        self._login.server_secure(binding)
+        return []
+
+    def secret_found(self, secret: Secret | None) -> list[Effect]:
+        """The answer to a `FindSecret`; None: nothing is known of that login."""
+        return self._answered(lambda out: self._login.secret_found(secret, out))
+
+    def token_checked(self, answer: Identity | str, proof: str | None = None) -> list[Effect]:
+        """The answer to a `CheckToken`: whom it names, or why nobody. `proof`: the login's password, where kept."""
+        return self._answered(lambda out: self._login.token_checked(answer, proof, out))
+
+    def _answered(self, tell: Callable[[list[Effect]], None]) -> list[Effect]:
+        out: list[Effect] = []
+        if self._closed:
+            return out
+        try:
+            tell(out)
+        except Exception as error:
+            self._fail(error, out)
+        return out
 
     def client_closed(self) -> list[Effect]:
         """The client's connection has ended."""
