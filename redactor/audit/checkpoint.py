@@ -1,7 +1,8 @@
-"""Signing a log's tree head: C2SP tlog-checkpoint in a C2SP signed-note, Ed25519.
+"""Signing a log's tree head: C2SP tlog-checkpoint in a C2SP signed-note, Ed25519; and introducing the next key.
 
 Knows keys as bytes. Must not know where they are kept. Invariant: a note made here is what `verifier.read_checkpoint`
-accepts with the signer's public key; a signature is deterministic, so that signing twice gives the same bytes.
+(or `verifier.follow`) accepts with the signer's public key; a signature is deterministic, so that signing twice gives
+the same bytes. What introduces a key can never be taken for a checkpoint: no log's name has a space in it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import base64
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from redactor.audit.verifier import Checkpoint, PublicKey, key_id
+from redactor.audit.verifier import INTRODUCTION, PublicKey
 
 
 class Signer:
@@ -21,8 +22,7 @@ class Signer:
 
     def __init__(self, origin: str, private: bytes) -> None:
         """`private`: the 32 bytes of RFC 8032. ValueError where they, or the name, cannot be used."""
-        if not origin or "+" in origin or origin != origin.strip() or any(c.isspace() for c in origin):
-            raise ValueError(f"{origin!r} cannot name a log: no spaces, no plus signs")
+        require_name(origin)
         self._key = Ed25519PrivateKey.from_private_bytes(private)
         self.public = PublicKey(origin, self._key.public_key().public_bytes_raw())
 
@@ -32,9 +32,25 @@ class Signer:
 
     def sign(self, size: int, root: bytes) -> str:
         """The signed note that says that this log has `size` entries and that root."""
-        text = Checkpoint(self.origin, size, root).text
-        signature = key_id(self.origin, self.public.public) + self._key.sign(text.encode())
-        return f"{text}\n— {self.origin} {base64.b64encode(signature).decode()}\n"
+        return self._note(f"{self.origin}\n{size}\n{base64.b64encode(root).decode()}\n")
+
+    def introduce(self, size: int, new: PublicKey) -> str:
+        """The signed note that says that `new` signs this log's checkpoints of more than `size` entries."""
+        return self._note(f"{INTRODUCTION}\n{size}\n{new}\n")
+
+    def _note(self, text: str) -> str:
+        return f"{text}\n{signature_line(self.origin, self.public.id + self._key.sign(text.encode()))}"
+
+
+def signature_line(name: str, signature: bytes) -> str:
+    """A line of a signed note; `signature` begins with the key's id."""
+    return f"— {name} {base64.b64encode(signature).decode()}\n"
+
+
+def require_name(name: str) -> None:
+    """ValueError unless a log, or a witness, can be named like that."""
+    if not name or "+" in name or any(c.isspace() for c in name):
+        raise ValueError(f"{name!r} cannot name a log or a witness: no spaces, no plus signs")
 
 
 def check(public: bytes, message: bytes, signature: bytes) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -36,12 +37,13 @@ FIELDS: dict[str, str] = {
     "digest": "HMAC-SHA256 of the full text under a key of the proxy (hex): equal statements have equal digests",
     "groups": "the requester's database roles",
     "journal": "the journal that held the entry first (hex)",
-    "kind": "decision, or retention",
+    "kind": "decision; or retention, key (which have fields of their own: at, because, months, through; introduction)",
     "login": "who asked",
     "number": "the entry's number in that journal, from 0",
     "outcome": "sent, refused, tripwire, ...",
     "rules": "the policy's rules that took part: [{because, columns, rule}]",
-    "sealed": "what the auditor can open: {bytes, cut, sha256, to}; sha256 is of the sealed text, bytes of the text",
+    "sealed": "what the auditor can open: {bytes, cut, sha256, to}; sha256 is of the sealed text, bytes of the text, "
+    "to: the month's key",
     "sequence": "the entry's place in the log, from 0",
     "shape": "the statement without its literals",
     "snapshot": "the digest of catalog and policy that decided",
@@ -91,8 +93,13 @@ def time_text(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def close(entry: Entry, digest_key: bytes, seal: Seal, auditor: str) -> Closed:
-    """Seal an entry. `auditor`: the name of the key that `seal` seals to (`sealing.key_name`).
+def month(at: float) -> str:
+    """The month (UTC) under whose key an entry of that time is sealed: `2026-11`."""
+    return time_text(at)[:7]
+
+
+def close(entry: Entry, digest_key: bytes, seal: Seal, to: str) -> Closed:
+    """Seal an entry. `to`: the name of the key that `seal` seals to (`sealing.key_name`).
 
     Texts over TEXT_LIMIT characters are cut in the sealed part (`cut` says so); the digest is always of the whole.
     """
@@ -123,7 +130,7 @@ def close(entry: Entry, digest_key: bytes, seal: Seal, auditor: str) -> Closed:
             "bytes": len(whole),
             "cut": len(text) > TEXT_LIMIT,
             "sha256": hashlib.sha256(sealed).hexdigest(),
-            "to": auditor,
+            "to": to,
         },
         "shape": clean(entry.shape[:SHAPE_LIMIT]),
         "snapshot": clean(entry.snapshot),
@@ -134,10 +141,22 @@ def close(entry: Entry, digest_key: bytes, seal: Seal, auditor: str) -> Closed:
     return Closed(canonical(body), sealed)
 
 
-def retention(at: float, through: int, because: str) -> Closed:
-    """The entry that says that the sealed texts of entries 0 to `through` are being removed."""
-    body = {"at": time_text(at), "because": clean(because), "kind": "retention", "through": through, "v": VERSION}
+def retention(at: float, through: int, because: str, months: Sequence[str] = ()) -> Closed:
+    """The entry that says that the sealed texts of entries 0 to `through`, and keys of those months, are going."""
+    body = {
+        "at": time_text(at),
+        "because": clean(because),
+        "kind": "retention",
+        "months": sorted(months),
+        "through": through,
+        "v": VERSION,
+    }
     return Closed(canonical(body), b"")
+
+
+def introduction(at: float, note: str) -> Closed:
+    """The entry that holds the note with which the log's key introduces the one after it (`Signer.introduce`)."""
+    return Closed(canonical({"at": time_text(at), "introduction": note, "kind": "key", "v": VERSION}), b"")
 
 
 def place(body: bytes, journal: str, number: int, sequence: int) -> tuple[bytes, dict[str, Any]]:

@@ -1,10 +1,13 @@
 """Sealing a text so that only the auditor reads it: X25519, HKDF-SHA256, AES-256-GCM.
 
-Knows the auditor's public key and, while sealing, a one-time private key that is an argument. Must not know the
-auditor's private key. Invariant: once a `Seal` is forgotten, nothing that stays in this process opens what it made.
+Texts are sealed to a month's key; the month's private key is sealed to the auditor (`wrap`) and then forgotten. Who
+destroys the wrapped key has destroyed the month's texts, in every copy of them.
+
+Knows public keys and, while sealing, a one-time private key that is an argument. Must not know the auditor's private
+key. Invariant: once a `Seal` is forgotten, nothing that stays in this process opens what it made.
 
 A sealed text is: 1 byte version (1), 32 bytes one-time X25519 public key, 12 bytes nonce, ciphertext and tag. The AES
-key is HKDF-SHA256 of the shared secret, salt: the one-time and the auditor's public keys, info: INFO. Associated data
+key is HKDF-SHA256 of the shared secret, salt: the one-time and the receiver's public keys, info: INFO. Associated data
 is the decision's id. One seal may serve several texts (those of one commit): their nonces count up.
 """
 
@@ -27,24 +30,34 @@ class CannotOpen(Exception):
 
 
 def key_name(public: bytes) -> str:
-    """How entries name the auditor's key that they are sealed to: 16 hex digits of its SHA-256."""
+    """How entries name the key that they are sealed to: 16 hex digits of its SHA-256."""
     return hashlib.sha256(public).hexdigest()[:16]
 
 
-def _cipher(shared: bytes, once: bytes, auditor: bytes) -> AESGCM:
-    return AESGCM(HKDF(SHA256(), 32, once + auditor, INFO).derive(shared))
+def _cipher(shared: bytes, once: bytes, to: bytes) -> AESGCM:
+    return AESGCM(HKDF(SHA256(), 32, once + to, INFO).derive(shared))
+
+
+def wrap(auditor: bytes, once: bytes, month: str, private: bytes) -> bytes:
+    """A month's private key for the auditor. `once`: as for `Seal`."""
+    return Seal(auditor, once).close(private, f"month {month}")
+
+
+def unwrap(auditor: bytes, month: str, wrapped: bytes) -> bytes:
+    """A month's private key, with the auditor's private key. CannotOpen where it is another's, or damaged."""
+    return open_sealed(auditor, wrapped, f"month {month}")
 
 
 class Seal:
-    """Seals texts to one auditor with one one-time key."""
+    """Seals texts to one public key with one one-time key."""
 
     __slots__ = ("_cipher", "_count", "_once")
 
-    def __init__(self, auditor: bytes, once: bytes) -> None:
-        """`auditor`: their X25519 public key; `once`: 32 random bytes, never used before and then forgotten."""
+    def __init__(self, to: bytes, once: bytes) -> None:
+        """`to`: an X25519 public key; `once`: 32 random bytes, never used before and then forgotten."""
         private = X25519PrivateKey.from_private_bytes(once)
         self._once = private.public_key().public_bytes_raw()
-        self._cipher = _cipher(private.exchange(X25519PublicKey.from_public_bytes(auditor)), self._once, auditor)
+        self._cipher = _cipher(private.exchange(X25519PublicKey.from_public_bytes(to)), self._once, to)
         self._count = 0
 
     def close(self, text: bytes, decision: str) -> bytes:
@@ -55,7 +68,7 @@ class Seal:
 
 
 def open_sealed(private: bytes, sealed: bytes, decision: str) -> bytes:
-    """The text, with the auditor's private key (32 bytes). CannotOpen where it is another's, or damaged."""
+    """The text, with the private key (32 bytes) that it is sealed to. CannotOpen where it is another's, or damaged."""
     if sealed[:1] != VERSION or len(sealed) < 61:
         raise CannotOpen("not a sealed text of a version that is known here")
     once, nonce, ciphertext = sealed[1:33], sealed[33:45], sealed[45:]

@@ -3,20 +3,50 @@
 Knows the tree's arithmetic only. Must not know where the hashes are kept: a `Nodes` says the hash of the complete
 subtree with 2**level leaves that begins at leaf index * 2**level. Of those only every STRIDE-th level needs keeping
 (`completed` says which); `from_kept` computes the others. Invariant: what is proved here, `verifier.included` and
-`verifier.consistent` accept, and nothing else.
+`consistent` accept, and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from redactor.audit.verifier import node_hash
+from redactor.audit.verifier import node_hash, root_of
 
 Nodes: TypeAlias = Callable[[int, int], bytes]
 """(level, index) -> hash of that complete subtree. Asked only for subtrees that are complete."""
 
 STRIDE = 8
+
+
+class Frontier:
+    """A tree that only grows: the roots of its complete subtrees, largest first. `size` is its number of leaves."""
+
+    __slots__ = ("hashes", "size")
+
+    def __init__(self, size: int = 0, hashes: Sequence[bytes] = ()) -> None:
+        if len(hashes) != bin(size).count("1"):
+            raise ValueError("a frontier has one hash for each 1 in its size")
+        self.size = size
+        self.hashes = list(hashes)
+
+    def append(self, leaf: bytes) -> list[tuple[int, int, bytes]]:
+        """Add a leaf's hash; gives the subtrees which that completes: (level, index, hash), the leaf itself first."""
+        index, level, new = self.size, 0, leaf
+        done = [(0, index, new)]
+        while index & 1:
+            new = node_hash(self.hashes.pop(), new)
+            index >>= 1
+            level += 1
+            done.append((level, index, new))
+        self.hashes.append(new)
+        self.size += 1
+        return done
+
+    def root(self) -> bytes:
+        """The tree's root; of the empty tree, SHA-256 of nothing."""
+        return root_of(self.hashes)
 
 
 def completed(subtrees: Iterable[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
@@ -112,6 +142,40 @@ def consistency(old: int, new: int, nodes: Nodes) -> list[bytes]:
         proof.append(_range(low, high, nodes))
     proof.reverse()
     return proof
+
+
+def consistent(old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:
+    """Whether the proof shows that the tree of size `old` is the beginning of the tree of size `new`."""
+    if not 0 <= old <= new:
+        return False
+    if old == new:
+        return not proof and old_root == new_root
+    if old == 0:
+        return not proof and old_root == hashlib.sha256(b"").digest()
+    path = list(proof)
+    if old & (old - 1) == 0:
+        path.insert(0, old_root)
+    if not path:
+        return False
+    at, last = old - 1, new - 1
+    while at & 1:
+        at >>= 1
+        last >>= 1
+    before = after = path[0]
+    for sibling in path[1:]:
+        if last == 0:
+            return False
+        if at & 1 or at == last:
+            before = node_hash(sibling, before)
+            after = node_hash(sibling, after)
+            while at and not at & 1:
+                at >>= 1
+                last >>= 1
+        else:
+            after = node_hash(after, sibling)
+        at >>= 1
+        last >>= 1
+    return last == 0 and before == old_root and after == new_root
 
 
 def _split(n: int) -> int:

@@ -3,8 +3,11 @@
 Knows the directory, its file names and modes. Must not know what the keys are used for. Invariant: a key file is
 whole or not there (written aside, synced, linked into place), is never written over, and a private one is mode 0600.
 
-    log.pub           what verifies the log; give it to the auditor at once
+    log.pub           what verifies the log; give it to the auditor at once. Its first line is the log's first key,
+                      below which stand the notes that introduce later ones
     keys/log.key      Ed25519, signs checkpoints; stays with the proxy
+    keys/log.key.next the one that is to follow, while the key is being changed
+    keys/months/      the months' keys (`store.months`)
     keys/digest.key   keys the digests of full texts; stays with the proxy
     keys/auditor.pub  X25519, what texts are sealed to
     keys/auditor.key  its private half, only where redactor had to make the pair itself: to be taken off the machine
@@ -12,8 +15,10 @@ whole or not there (written aside, synced, linked into place), is never written 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,17 +34,24 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from redactor.audit.checkpoint import Signer
+from redactor.audit.checkpoint import Signer, check
+from redactor.audit.verifier import PublicKey, Unverifiable, follow, split_notes
 from redactor.errors import ConfigurationError, Fault, LogUnavailable
+from redactor.store.files import keep, replace, sync_directory
 
 PUBLIC = "log.pub"
+NEXT = "log.key.next"
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What a log works with. `auditor`: the X25519 public key; `left`: where its private half still lies, or None."""
+    """What a log works with. `first`: the log's first public key, from which the signer's follows.
+
+    `auditor`: the X25519 public key; `left`: where its private half still lies, or None.
+    """
 
     signer: Signer
+    first: PublicKey
     digest: bytes
     auditor: bytes
     left: Path | None
@@ -64,17 +76,62 @@ def prepare(place: Path, *, origin: str | None = None, auditor: Path | None = No
             made = Signer(name, signing.private_bytes_raw())
         except ValueError as e:
             raise ConfigurationError([Fault("log", 0, 0, str(e), "redactor.example.gov/log")]) from None
-        text = _keep(public, f"{made.public}\n".encode(), 0o644).decode()
+        text = keep(public, f"{made.public}\n".encode(), 0o644).decode()
         try:
-            signer = Signer(text.partition("+")[0], signing.private_bytes_raw())
-        except ValueError:
-            signer = made
-        if str(signer.public) != text.strip():
+            chain = read_public(text)
+            signer = Signer(chain[0].name, signing.private_bytes_raw())
+        except (Unverifiable, ValueError) as e:
+            raise _broken(public, "the log's public key", str(e)) from None
+        if signer.public.public not in [k.public for k in chain]:
             raise _broken(public, "the public key of keys/log.key", "restore the pair from a copy")
-        digest = _keep(directory / "digest.key", secrets.token_hex(32).encode() + b"\n", 0o600)
-        return Keys(signer, _hex(directory / "digest.key", digest), *_auditor(directory, auditor))
+        digest = keep(directory / "digest.key", secrets.token_hex(32).encode() + b"\n", 0o600)
+        return Keys(signer, chain[0], _hex(directory / "digest.key", digest), *_auditor(directory, auditor))
     except OSError as e:
         raise LogUnavailable(f"the log's keys in {directory} cannot be used: {e.strerror}", str(e)) from None
+
+
+def read_public(text: str) -> list[PublicKey]:
+    """The log's keys, oldest first, from the text of a log.pub. Unverifiable says what is wrong with it."""
+    first, _, notes = text.partition("\n")
+    return follow(PublicKey.read(first), split_notes(notes.lstrip("\n")), check)
+
+
+def propose(place: Path, origin: str) -> Signer:
+    """A new signing key, as keys/log.key.next: to be used once the store has taken it."""
+    path = place / "keys" / NEXT
+    path.unlink(missing_ok=True)
+    key: Ed25519PrivateKey = _private(path, Ed25519PrivateKey)
+    return Signer(origin, key.private_bytes_raw())
+
+
+def proposed(place: Path, origin: str) -> Signer | None:
+    """The key that `propose` made, if it is still there."""
+    path = place / "keys" / NEXT
+    try:
+        key: Ed25519PrivateKey = _load(path, path.read_bytes(), Ed25519PrivateKey)
+    except FileNotFoundError:
+        return None
+    return Signer(origin, key.private_bytes_raw())
+
+
+def settle(place: Path, notes: Sequence[str], new: bytes | None) -> None:
+    """Write log.pub anew with the notes that introduce keys; and where keys/log.key.next is `new`, put it in place.
+
+    Any number of processes may do this at the same time. OSError where it fails.
+    """
+    public, directory = place / PUBLIC, place / "keys"
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        text = public.read_text().partition("\n")[0] + "\n" + "".join(f"\n{note}" for note in notes)
+        if public.read_text() != text:
+            replace(public, text.encode(), 0o644)
+        following = proposed(place, "redactor.invalid")
+        if new is not None and following is not None and following.public.public == new:
+            os.replace(directory / NEXT, directory / "log.key")
+            sync_directory(directory)
+    finally:
+        os.close(fd)
 
 
 def _auditor(directory: Path, given: Path | None) -> tuple[bytes, Path | None]:
@@ -85,7 +142,7 @@ def _auditor(directory: Path, given: Path | None) -> tuple[bytes, Path | None]:
     if not public.exists():
         pair: X25519PrivateKey = _private(private, X25519PrivateKey)
         pem = pair.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        _keep(public, pem, 0o644)
+        keep(public, pem, 0o644)
     return public_key(public), private if private.exists() else None
 
 
@@ -115,7 +172,7 @@ def _private(path: Path, kind: Any) -> Any:
     if path.exists():
         return _load(path, path.read_bytes(), kind)
     pem = kind.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return _load(path, _keep(path, pem, 0o600), kind)
+    return _load(path, keep(path, pem, 0o600), kind)
 
 
 def _load(path: Path, pem: bytes, kind: Any) -> Any:
@@ -136,25 +193,6 @@ def _hex(path: Path, data: bytes) -> bytes:
     if len(key) != 32:
         raise _broken(path, "64 hex digits", "restore it from a copy")
     return key
-
-
-def _keep(path: Path, data: bytes, mode: int) -> bytes:
-    """Put the file in place unless there is one; gives what is there then."""
-    if path.exists():
-        return path.read_bytes()
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    fd = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(fd)
-        os.link(aside, path)
-    except FileExistsError:
-        pass
-    finally:
-        aside.unlink()
-    return path.read_bytes()
 
 
 def _broken(path: Path, what: str, instead: str) -> ConfigurationError:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import orjson
 from sqlalchemy import Connection, func, insert, select, update
 
 from redactor.audit import entry, tree
 from redactor.audit.checkpoint import Signer, check
-from redactor.audit.verifier import Checkpoint, Frontier, Unverifiable, leaf_hash, read_checkpoint
+from redactor.audit.tree import Frontier
+from redactor.audit.verifier import Checkpoint, PublicKey, Unverifiable, follow, leaf_hash, read_checkpoint
 from redactor.errors import LogUnavailable
 from redactor.store.tables import checkpoints, entries, head, subtrees
 
@@ -34,23 +36,47 @@ def nodes(connection: Connection) -> tree.Nodes:
     return tree.from_kept(kept)
 
 
-def begin(connection: Connection, signer: Signer, published: str | None) -> tuple[int, int]:
-    """Make sure that this is the log that the signer signs, unchanged since; gives its size, and the size last signed.
+class KeyChanged(LogUnavailable):
+    """The log is signed with another key than the one that is used here: it may have been changed for a new one.
 
-    `published`: the newest checkpoint in the file beside the store. LogUnavailable where the store is another's, was
-    rolled back or rewritten: going on would sign two histories of one log.
+    `current` is the public key, as text, that signs now; `introductions` are the notes that lead to it.
+    """
+
+    def __init__(self, current: str, introductions: list[str]) -> None:
+        super().__init__(
+            "the log in this store is signed with another key than keys/log.key. If the key was changed on another "
+            "machine, copy keys/log.key and log.pub from there; else restore that key, or use a new store",
+            current,
+        )
+        self.current = current
+        self.introductions = introductions
+
+
+def introductions(connection: Connection, below: int | None = None) -> list[str]:
+    """The notes that introduce the log's later keys, oldest first; `below`: of entries before that one only."""
+    query = select(entries.c.leaf).where(entries.c.kind == "key").order_by(entries.c.sequence)
+    if below is not None:
+        query = query.where(entries.c.sequence < below)
+    return [str(orjson.loads(leaf)["introduction"]) for leaf in connection.execute(query).scalars()]
+
+
+def begin(
+    connection: Connection, first: PublicKey, signer: Signer, published: str | None
+) -> tuple[int, Checkpoint | None]:
+    """Make sure that this is the log that the signer signs, unchanged since; gives its size, and the newest checkpoint.
+
+    `first`: the log's first key; `published`: the newest checkpoint in the file beside the store. KeyChanged where
+    another key signs it; LogUnavailable where the store is another's, was rolled back or rewritten: going on would
+    sign two histories of one log.
     """
     row = connection.execute(select(head).where(head.c.id == 1)).first()
     if row is None:
         connection.execute(insert(head).values(id=1, public_key=str(signer.public), size=0, frontier=b""))
         if published is not None:
             raise _not_as_signed("it is empty, and checkpoints of it have been published")
-        return 0, 0
+        return 0, None
     if row.public_key != str(signer.public):
-        raise LogUnavailable(
-            "the log in this store is signed with another key than keys/log.key: restore that key, or use a new store",
-            f"{row.public_key} in the store, {signer.public} here",
-        )
+        raise KeyChanged(row.public_key, introductions(connection))
     there = connection.execute(select(func.count(), func.max(entries.c.sequence)).select_from(entries)).one()
     if there[0] != row.size or (there[1] if there[1] is not None else -1) != row.size - 1:
         raise _not_as_signed(f"it has {there[0]} entries and should have {row.size}")
@@ -58,25 +84,26 @@ def begin(connection: Connection, signer: Signer, published: str | None) -> tupl
     try:
         if b"".join(read(*at) for at in tree.frontier(row.size)) != row.frontier:
             raise _not_as_signed("its tree is not that of its entries")
+        keys = follow(first, introductions(connection), check)
+        if keys[-1].public != signer.public.public:
+            raise _not_as_signed("no entry introduces the key that signs it")
         newest = connection.execute(select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1)).scalar()
-        signed = 0
-        for note in (newest, published):
-            if note is not None:
-                signed = max(signed, _compare(read_checkpoint(note, signer.public, check), row.size, read))
+        signed = [read_checkpoint(note, keys, check) for note in (newest, published) if note is not None]
+        for checkpoint in signed:
+            _compare(checkpoint, row.size, read)
     except KeyError as e:
         raise _not_as_signed(f"a node of its tree is missing: {e}") from None
     except Unverifiable as e:
         raise _not_as_signed(str(e)) from None
-    return int(row.size), signed
+    return int(row.size), max(signed, key=lambda c: c.size, default=None)
 
 
-def _compare(checkpoint: Checkpoint, size: int, read: tree.Nodes) -> int:
+def _compare(checkpoint: Checkpoint, size: int, read: tree.Nodes) -> None:
     if checkpoint.size > size:
         raise _not_as_signed(f"it has {size} entries, and {checkpoint.size} had been signed")
     root = tree.root(checkpoint.size, read) if checkpoint.size else Frontier().root()
     if root != checkpoint.root:
         raise _not_as_signed(f"its first {checkpoint.size} entries are not those that were signed")
-    return checkpoint.size
 
 
 def _not_as_signed(why: str) -> LogUnavailable:
@@ -123,15 +150,52 @@ def indexed(value: dict[str, object]) -> dict[str, object]:
     }
 
 
-def sign(connection: Connection, signer: Signer, at: float) -> int:
-    """Sign the tree as it is now, unless that has been done; gives its size. `at`: seconds since the epoch."""
+def sign(connection: Connection, signer: Signer, at: float, last: Checkpoint | None) -> Checkpoint | None:
+    """Sign the tree as it is now, unless that has been done; gives what is signed (None: of the empty log nothing is).
+
+    `at`: seconds since the epoch; `last`: what this process knows to have been signed. KeyChanged where another key
+    signs the log by now; LogUnavailable where the store does not continue what was signed (it was put back from a
+    copy, say): no second history is signed.
+    """
     row = connection.execute(select(head).where(head.c.id == 1).with_for_update()).one()
-    known = connection.execute(select(checkpoints.c.size).where(checkpoints.c.size == row.size)).first()
-    if row.size and known is None:
-        frontier = Frontier(row.size, [row.frontier[i : i + 32] for i in range(0, len(row.frontier), 32)])
-        note = signer.sign(row.size, frontier.root())
+    if row.public_key != str(signer.public):
+        raise KeyChanged(row.public_key, introductions(connection))
+    if last is not None:
+        try:
+            _compare(last, row.size, nodes(connection))
+        except KeyError as e:
+            raise _not_as_signed(f"a node of its tree is missing: {e}") from None
+    if not row.size:
+        return None
+    frontier = Frontier(row.size, [row.frontier[i : i + 32] for i in range(0, len(row.frontier), 32)])
+    made = Checkpoint(signer.origin, row.size, frontier.root())
+    if connection.execute(select(checkpoints.c.size).where(checkpoints.c.size == row.size)).first() is None:
+        note = signer.sign(made.size, made.root)
         connection.execute(insert(checkpoints).values(size=row.size, note=note, at=entry.time_text(at)))
-    return int(row.size)
+    return made
+
+
+def change_key(connection: Connection, old: Signer, new: Signer, at: float, journal: str) -> list[str]:
+    """Let the log be signed with another key from now on; gives the notes that introduce this and earlier ones.
+
+    The old key signs the log as it is, and the new one's introduction; the entry that holds that is the first that
+    the new one signs. `journal`: a journal's id never used before, for that entry.
+    """
+    signed = sign(connection, old, at, None)
+    size = signed.size if signed else 0
+    closed = entry.introduction(at, old.introduce(size, new.public))
+    append(connection, journal, [(0, closed.pack())])
+    connection.execute(update(head).where(head.c.id == 1).values(public_key=str(new.public)))
+    sign(connection, new, at, signed)
+    return introductions(connection)
+
+
+def cosign(connection: Connection, size: int, line: str) -> None:
+    """Add a witness's signature line to the checkpoint of that size."""
+    found = checkpoints.c.size == size
+    note = connection.execute(select(checkpoints.c.note).where(found).with_for_update()).scalar_one()
+    if line not in note:
+        connection.execute(update(checkpoints).where(found).values(note=note + line))
 
 
 def notes_after(connection: Connection, size: int) -> list[tuple[int, str]]:

@@ -16,7 +16,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,14 +25,16 @@ from sqlalchemy import Connection
 
 from redactor.audit import entry as entries
 from redactor.audit import sealing
-from redactor.audit.checkpoint import check
-from redactor.audit.verifier import read_checkpoint
+from redactor.audit.checkpoint import Signer
+from redactor.audit.verifier import Checkpoint
 from redactor.errors import LogUnavailable
 from redactor.model import Entry
-from redactor.store import ledger, published
+from redactor.store import keys as key_files
+from redactor.store import ledger, months, published
 from redactor.store.database import Database, beside
 from redactor.store.journal import Journal
-from redactor.store.keys import Keys, prepare
+from redactor.store.keys import Keys
+from redactor.store.months import Months
 from redactor.store.segment import START, Damage, Segment
 
 CHECKPOINT_EVERY = 1000
@@ -86,10 +88,12 @@ class Log:
         """Not for callers: see `open`."""
         self.keys = keys
         self.directory = directory
+        self._months = Months(directory, keys.auditor)
         self._database = database
         self._clock = clock
         self._every, self._seconds = checkpoint_every, checkpoint_seconds
-        self._size = self._signed = self._published = 0
+        self._size = self._published = 0
+        self._newest: Checkpoint | None = None
         self._unsigned_since: float | None = None
         self._offsets: dict[str, int] = {}
         self._damaged: set[str] = set()
@@ -127,8 +131,8 @@ class Log:
         place = Path(directory) if directory is not None else beside(url)
         given = Path(auditor_key) if auditor_key is not None else None
 
-        def start() -> tuple[Database, Keys, tuple[int, int, int]]:
-            keys = prepare(place, origin=origin, auditor=given)
+        def start() -> tuple[Database, Keys, int, Checkpoint | None, int]:
+            keys = key_files.prepare(place, origin=origin, auditor=given)
             database = Database(url, create=True)
             try:
                 database.migrate()
@@ -137,17 +141,17 @@ class Log:
                     logger.warning("half-written checkpoint cut off", bytes=cut)
                 notes = published.read(place / published.NAME)
                 newest = notes[-1] if notes else None
-                sizes = database.call(lambda c: ledger.begin(c, keys.signer, newest), write=True)
-                return (
-                    database,
-                    keys,
-                    (*sizes, read_checkpoint(newest, keys.signer.public, check).size if newest else 0),
-                )
+                try:
+                    size, signed = database.call(lambda c: ledger.begin(c, keys.first, keys.signer, newest), write=True)
+                except ledger.KeyChanged as e:
+                    keys = _renew(place, keys, e)
+                    size, signed = database.call(lambda c: ledger.begin(c, keys.first, keys.signer, newest), write=True)
+                return database, keys, size, signed, int(newest.split("\n")[1]) if newest else 0
             except BaseException:
                 database.close()
                 raise
 
-        database, keys, (size, signed, published_size) = await asyncio.to_thread(start)
+        database, keys, size, signed, published_size = await asyncio.to_thread(start)
         if keys.left is not None:
             logger.warning(
                 "the auditor's private key lies on this machine: whoever has it reads every logged statement. "
@@ -159,8 +163,7 @@ class Log:
         except BaseException:
             database.close()
             raise
-        log._size, log._signed = size, signed
-        log._published = published_size
+        log._size, log._newest, log._published = size, signed, published_size
         with contextlib.suppress(LogUnavailable):
             await log._drain(final=True)
         log._task = asyncio.create_task(log._drain_always(), name="redactor-drain")
@@ -170,16 +173,44 @@ class Log:
         """Make the entry durable; returns when it is on disk. LogUnavailable where it cannot be."""
         await self._journal.append(entry)
 
-    async def retire(self, through: int, because: str) -> int:
+    async def retire(self, through: int, because: str, before: str = "") -> int:
         """Remove the sealed texts of entries 0 to `through`, having said so in the log; gives how many there were.
 
-        What the tree holds stays, so every proof still holds; the texts cannot be had back from this store.
+        `before`: a month (`2026-11`); the keys of all months before it are destroyed, with which every copy of those
+        texts is lost, too. What the tree holds stays, so every proof still holds.
         """
         await self._drain(final=False)
         through = min(through, self._size - 1)
-        await self._journal.append(entries.retention(self._clock(), through, because))
+        before = min(before, entries.month(self._clock()))  # the present month's key is in use
+        gone = sorted({k.month for k in months.found(self.directory) if k.month < before})
+        await self._journal.append(entries.retention(self._clock(), through, because, gone))
         await self._drain(final=True)
+        await asyncio.to_thread(months.shred, self.directory, before)
         return await self._database.run(lambda c: ledger.retire(c, through), write=True)
+
+    async def change_key(self) -> str:
+        """Sign the log with a new key from now on, which the old one introduces; gives the new public key's text.
+
+        Other processes on this directory follow by themselves. LogUnavailable where that cannot be done.
+        """
+        await self._drain(final=True)
+        async with self._draining:
+            old, place, at = self.keys.signer, self.directory, self._clock()
+            try:
+                new = await asyncio.to_thread(key_files.propose, place, old.origin)
+                journal = secrets.token_hex(16)
+                notes = await self._database.run(lambda c: ledger.change_key(c, old, new, at, journal), write=True)
+                await asyncio.to_thread(key_files.settle, place, notes, new.public.public)
+            except OSError as e:
+                raise LogUnavailable(f"the log's keys in {place} cannot be changed: {e.strerror}", str(e)) from None
+            self.keys = replace(self.keys, signer=new)
+            self._size += 1
+        await self._drain(final=True)
+        return str(new.public)
+
+    @property
+    def _signed(self) -> int:
+        return self._newest.size if self._newest else 0
 
     def health(self) -> Health:
         """How things are now."""
@@ -220,13 +251,18 @@ class Log:
     # -------------------------------------------------------------- sealing
 
     def _encode(self, batch: Sequence[Entry | entries.Closed]) -> list[bytes]:
-        # One one-time key a commit: it is gone when this returns, and nothing here opens these texts any more.
-        seal = sealing.Seal(self.keys.auditor, secrets.token_bytes(32))
-        name = sealing.key_name(self.keys.auditor)
-        return [
-            (e if isinstance(e, entries.Closed) else entries.close(e, self.keys.digest, seal, name)).pack()
-            for e in batch
-        ]
+        # One one-time key a commit (and month): it is gone when this returns, and nothing here opens these texts.
+        seals: dict[str, tuple[sealing.Seal, str]] = {}
+        records = []
+        for item in batch:
+            if isinstance(item, Entry):
+                month = entries.month(item.at)
+                if month not in seals:
+                    public = self._months.public(month)
+                    seals[month] = sealing.Seal(public, secrets.token_bytes(32)), sealing.key_name(public)
+                item = entries.close(item, self.keys.digest, *seals[month])
+            records.append(item.pack())
+        return records
 
     # -------------------------------------------------------------- draining
 
@@ -291,6 +327,8 @@ class Log:
             offset = records[-1].end
             try:
                 size = ledger.append(connection, segment.id, [(r.number, r.payload) for r in records])
+                if size < self._size:
+                    raise LogUnavailable(f"the store was put back: it had {self._size} entries, and has {size} now")
             except ValueError as e:
                 what = f"the journal's file {segment.path.name} holds a record that this redactor cannot read"
                 raise LogUnavailable(what, str(e)) from None
@@ -335,7 +373,15 @@ class Log:
         late = self._unsigned_since is not None and time.monotonic() >= self._unsigned_since + self._seconds
         if self._size > self._signed and (final or late or self._size - self._signed >= self._every):
             at = self._clock()
-            self._signed = await self._database.run(lambda c: ledger.sign(c, self.keys.signer, at), write=True)
+            try:
+                self._newest = await self._database.run(
+                    lambda c: ledger.sign(c, self.keys.signer, at, self._newest), write=True
+                )
+            except ledger.KeyChanged as e:
+                self.keys = await asyncio.to_thread(_renew, self.directory, self.keys, e)
+                self._newest = await self._database.run(
+                    lambda c: ledger.sign(c, self.keys.signer, at, self._newest), write=True
+                )
             self._unsigned_since = None
         if self._signed > self._published:
             notes = await self._database.run(lambda c: ledger.notes_after(c, self._published))
@@ -347,6 +393,18 @@ class Log:
                 raise LogUnavailable(self._store_problem, str(e)) from None
             if notes:
                 self._published = notes[-1][0]
+
+
+def _renew(place: Path, keys: Keys, changed: ledger.KeyChanged) -> Keys:
+    """The keys with the one that signs the log by now, if it is in the directory; else `changed` is raised."""
+    following = key_files.proposed(place, keys.first.name)
+    new = following.public.public if following and str(following.public) == changed.current else None
+    if new is not None or changed.introductions:
+        key_files.settle(place, changed.introductions, new)
+    signer: Signer = key_files.prepare(place).signer
+    if str(signer.public) != changed.current:
+        raise changed
+    return replace(keys, signer=signer)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -7,9 +7,10 @@ the bytes that the tree holds; the other columns only help to find it. Blocking:
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from sqlalchemy import Select, select
 
 from redactor.audit import tree
 from redactor.audit.entry import canonical
+from redactor.audit.formats import Format
 from redactor.audit.verifier import FORMAT, Report
 from redactor.errors import LogUnavailable
 from redactor.store import published, verify
 from redactor.store.database import Database, beside
-from redactor.store.ledger import nodes
+from redactor.store.ledger import introductions, nodes, notes_after
 from redactor.store.tables import checkpoints, entries
 
 PAGE = 500
@@ -148,12 +150,20 @@ class Reader:
         row = self.database.call(lambda c: c.execute(query).first())
         return None if row is None else (int(row[0]), str(row[1]))
 
+    def checkpoints(self, above: int = -1) -> list[tuple[int, str]]:
+        """The signed tree heads of more than `above` entries: size and note, oldest first."""
+        return self.database.call(lambda c: notes_after(c, above))
+
+    def introductions(self, below: int | None = None) -> list[str]:
+        """The notes that introduce the log's later keys, oldest first."""
+        return self.database.call(lambda c: introductions(c, below))
+
     def inclusion(self, sequence: int, size: int) -> list[bytes]:
         """The proof that the entry is in the tree of that size (`verifier.included` checks it)."""
         return self._prove(lambda read: tree.inclusion(sequence, size, read))
 
     def consistency(self, old: int, new: int) -> list[bytes]:
-        """The proof that the log of `new` entries begins with that of `old` (`verifier.consistent` checks it)."""
+        """The proof that the log of `new` entries begins with that of `old` (`tree.consistent` checks it)."""
         return self._prove(lambda read: tree.consistency(old, new, read))
 
     def _prove(self, work: Callable[[tree.Nodes], list[bytes]]) -> list[bytes]:
@@ -167,21 +177,36 @@ class Reader:
         notes = published.read(self.directory / published.NAME)
         return self.database.call(lambda c: verify.verify_store(c, public_key, notes, earlier or []))
 
-    def export(self, write: Callable[[bytes], object], selection: Selection | None = None) -> int:
+    def export(
+        self, write: Callable[[bytes], object], selection: Selection | None = None, witnessed: bool = False
+    ) -> int:
         """Write what `audit.verifier` verifies, up to the newest checkpoint; gives how many entries that was.
 
         LogUnavailable where nothing has been signed yet. With a selection the rest cannot be verified from the file.
+        `witnessed`: up to the newest checkpoint that a witness has cosigned.
         """
-        newest = self.checkpoint()
-        if newest is None:
-            raise LogUnavailable("the log has no checkpoint yet, so nothing in it could be verified")
-        size, note = newest
+        return self._export(write, lambda below: self.walk(selection or Selection(), below=below), witnessed)
+
+    def prove(self, write: Callable[[bytes], object], sequences: Sequence[int]) -> int:
+        """As `export`, of those entries only: a selection that is verified as one. What is not signed is left out."""
+        found = [e for s in sequences if (e := self.get(s)) is not None]
+        return self._export(write, lambda below: (e for e in found if e.sequence < below), False)
+
+    def _export(
+        self, write: Callable[[bytes], object], pick: Callable[[int], Iterable[Stored]], witnessed: bool
+    ) -> int:
+        notes = [(s, n) for s, n in self.checkpoints() if not witnessed or n.partition("\n\n")[2].count("\n") > 1]
+        if not notes:
+            what = "no checkpoint that a witness has cosigned" if witnessed else "no checkpoint yet"
+            raise LogUnavailable(f"the log has {what}, so nothing in it could be verified")
+        size, note = notes[-1]
         query = select(entries.c.leaf_hash).where(entries.c.sequence < size).order_by(entries.c.sequence)
         levels = tree.Levels(self.database.call(lambda c: [bytes(h) for h in c.execute(query).scalars()]))
-        write(canonical({"checkpoint": note, "format": FORMAT}) + b"\n")
+        keys = self.introductions(below=size)
+        write(canonical({"checkpoint": note, "format": FORMAT, "keys": keys}) + b"\n")
         count = 0
         try:
-            for entry in self.walk(selection or Selection(), below=size):
+            for entry in pick(size):
                 proof = [base64.b64encode(h).decode() for h in tree.inclusion(entry.sequence, size, levels)]
                 sealed = None if entry.sealed is None else base64.b64encode(entry.sealed).decode()
                 # The leaf is canonical already: it goes out as the very bytes that are hashed.
@@ -190,6 +215,16 @@ class Reader:
                 count += 1
         except IndexError:
             raise LogUnavailable("the log is damaged: `redactor audit verify` tells where") from None
+        return count
+
+    def render(self, write: Callable[[bytes], object], form: Format, selection: Selection | None = None) -> int:
+        """Write entries in another system's format; gives how many. Without proofs and sealed texts."""
+        write(form.head)
+        count = 0
+        walk = self.walk(selection or Selection())
+        while page := [e.value for e in islice(walk, PAGE)]:
+            write(form.bundle(page))
+            count += len(page)
         return count
 
 

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from redactor.store.files import sync_directory
+
 HEADER = b"redactor journal 1\n"
 START = len(HEADER) + 33
 HEAD = 16
@@ -93,7 +95,7 @@ class Segment:
             _write(fd, HEADER + name.encode() + b"\n")
             sync(fd)
             unborn.rename(path)  # it is locked by now, so nobody can take it for one that was left behind
-            _sync_directory(directory)
+            sync_directory(directory)
         except BaseException:
             os.close(fd)
             unborn.unlink(missing_ok=True)
@@ -203,14 +205,6 @@ def _write(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
-
-
-def _sync_directory(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def left_behind(directory: Path) -> list[Segment]:

@@ -16,19 +16,19 @@ from sqlalchemy import Connection, select
 
 from redactor.audit.checkpoint import check
 from redactor.audit.entry import canonical
+from redactor.audit.tree import Frontier
 from redactor.audit.verifier import (
     Checkpoint,
-    Frontier,
     PublicKey,
     Report,
     Unverifiable,
     Wrong,
-    describe,
+    follow,
     leaf_hash,
-    ranges,
     read_checkpoint,
+    runs,
 )
-from redactor.store.ledger import indexed
+from redactor.store.ledger import indexed, introductions
 from redactor.store.tables import checkpoints, entries, head
 
 
@@ -39,7 +39,8 @@ def verify_store(connection: Connection, public_key: str, published: list[str], 
     """
     key = PublicKey.read(public_key)
     report = Report(origin=key.name)
-    signed = _signed(connection, key, published, kept, report)
+    keys = _keys(connection, key, report)
+    signed = _signed(connection, keys, published, kept, report)
     newest = max(signed, default=0)
     report.size = newest
     if not signed:
@@ -59,8 +60,24 @@ def verify_store(connection: Connection, public_key: str, published: list[str], 
     return report
 
 
+def describe(first: int, last: int) -> str:
+    """`entry 7`, or `entries 7-9`."""
+    return f"entry {first}" if first == last else f"entries {first}-{last}"
+
+
+def _keys(connection: Connection, first: PublicKey, report: Report) -> list[PublicKey]:
+    """The log's keys, as its entries introduce them. That the entries are as signed is found out apart from this."""
+    try:
+        keys = follow(first, introductions(connection), check)
+    except (Unverifiable, ValueError, KeyError, TypeError) as e:
+        report.found("key", f"the log's keys cannot be followed: {e}")
+        return [first]
+    report.notes += [f"entry {k.since - 1} introduced a new key of the log" for k in keys[1:]]
+    return keys
+
+
 def _signed(
-    connection: Connection, key: PublicKey, published: list[str], kept: list[str], report: Report
+    connection: Connection, keys: list[PublicKey], published: list[str], kept: list[str], report: Report
 ) -> dict[int, Checkpoint]:
     """Every checkpoint there is, verified, by size."""
     stored = [str(n) for n in connection.execute(select(checkpoints.c.note).order_by(checkpoints.c.size)).scalars()]
@@ -68,7 +85,7 @@ def _signed(
     for where, notes in (("in the store", stored), ("in the file", published), ("kept from before", kept)):
         for note in notes:
             try:
-                checkpoint = read_checkpoint(note, key, check)
+                checkpoint = read_checkpoint(note, keys, check)
             except Unverifiable as e:
                 report.wrong.append(Wrong("checkpoint", f"one {where}: {e}"))
                 continue
@@ -116,8 +133,8 @@ def _walk(connection: Connection, signed: dict[int, Checkpoint], newest: int, re
             report.wrong.append(Wrong("changed", what, good))
             report.entries = min(report.entries, good)
             broken = True
-    for first, last in ranges(g for g in gone if g > retired):
-        what = f"the sealed text of {describe(first, last)} is gone, and no retention entry says so"
+    for first, _, words in runs(g for g in gone if g > retired):
+        what = f"the sealed text of {words} is gone, and no retention entry says so"
         report.wrong.append(Wrong("missing", what, first))
     return expected
 

@@ -61,7 +61,7 @@ def export(size: int, signer: Signer = SIGNER, retired: int | None = None) -> li
     leaves = [entries.place(c.body, "ab" * 16, i, i)[0] for i, c in enumerate(made)]
     levels = tree.Levels(leaf_hash(leaf) for leaf in leaves)
     root = tree.root(size, levels)
-    lines = [entries.canonical({"checkpoint": signer.sign(size, root), "format": FORMAT}) + b"\n"]
+    lines = [entries.canonical({"checkpoint": signer.sign(size, root), "format": FORMAT, "keys": []}) + b"\n"]
     for i, leaf in enumerate(leaves):
         proof = [base64.b64encode(h).decode() for h in tree.inclusion(i, size, levels)]
         there = made[i].sealed and (retired is None or i > retired)

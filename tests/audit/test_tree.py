@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redactor.audit import tree
-from redactor.audit.verifier import Frontier, consistent, included, leaf_hash
+from redactor.audit.tree import Frontier, consistent
+from redactor.audit.verifier import included, leaf_hash
 
 # The leaves and roots that Certificate Transparency implementations share as test data.
 LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]

@@ -214,10 +214,10 @@ def test_ed25519_agrees_with_the_library() -> None:
     for i in range(12):
         signer = Signer("x", bytes([i]) * 32)
         note = signer.sign(i, bytes([i]) * 32)
-        assert read_checkpoint(note, signer.public) == read_checkpoint(note, signer.public, check)
+        assert read_checkpoint(note, [signer.public]) == read_checkpoint(note, [signer.public], check)
         other = Signer("x", bytes([i + 1]) * 32)
         with pytest.raises(Unverifiable):
-            read_checkpoint(note, other.public)
+            read_checkpoint(note, [other.public])
 
 
 def test_the_key_text_is_that_of_signed_notes() -> None:
@@ -232,9 +232,9 @@ def test_the_key_text_is_that_of_signed_notes() -> None:
 def test_others_may_sign_beside_the_log() -> None:
     note = SIGNER.sign(3, b"r" * 32)
     body, _, signature = note.partition("\n\n")
-    assert read_checkpoint(f"{body}\n\n— witness.example AAAA\n{signature}", KEY).size == 3
+    assert read_checkpoint(f"{body}\n\n— witness.example AAAA\n{signature}", [KEY]).size == 3
     with pytest.raises(Unverifiable):
-        read_checkpoint(f"{body}\n\n— witness.example AAAA\n", KEY)
+        read_checkpoint(f"{body}\n\n— witness.example AAAA\n", [KEY])
 
 
 def test_notes_in_a_file_come_apart_again() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from redactor.audit.sealing import open_sealed
 from redactor.errors import ConfigurationError
-from redactor.store import Reader, keys
+from redactor.store import Reader, keys, months
 from tests.audit.samples import sample
 from tests.store.opened import opened, url
 
@@ -41,7 +41,9 @@ async def test_the_auditors_own_key_is_used_and_no_pair_is_made(tmp_path: Path) 
         (entry,) = reader.find("0123abcd-4")
     assert entry.sealed is not None
     private = keys.private_key(theirs / "keys/auditor.key")
-    assert "'A000000004'" in json.loads(open_sealed(private, entry.sealed, "0123abcd-4"))["text"]
+    of_month = months.unwrap(tmp_path, private, entry.value["sealed"]["to"])
+    assert of_month is not None
+    assert "'A000000004'" in json.loads(open_sealed(of_month, entry.sealed, "0123abcd-4"))["text"]
 
 
 @pytest.mark.parametrize("name", ["keys/log.key", "keys/digest.key", "keys/auditor.pub", "log.pub"])

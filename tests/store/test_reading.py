@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from redactor.audit.checkpoint import check
-from redactor.audit.verifier import PublicKey, consistent, included, read_checkpoint, verify_export
+from redactor.audit.tree import consistent
+from redactor.audit.verifier import PublicKey, included, read_checkpoint, verify_export
 from redactor.errors import ConfigurationError, LogUnavailable
 from redactor.model import ColumnName, ColumnUse, Requester, RuleHit, Use, Verdict
 from redactor.store import Log, Reader, Selection
@@ -82,7 +83,7 @@ def test_an_entry_is_found_by_its_number_and_by_its_decision(reader: Reader) -> 
 def test_each_entry_can_be_proved_alone(reader: Reader) -> None:
     newest = reader.checkpoint()
     assert newest is not None
-    head = read_checkpoint(newest[1], PublicKey.read((reader.directory / "log.pub").read_text()), check)
+    head = read_checkpoint(newest[1], [PublicKey.read((reader.directory / "log.pub").read_text())], check)
     for i in (0, 1, 255, 256, 511, 512, 599):
         entry = reader.get(i)
         assert entry is not None

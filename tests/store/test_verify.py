@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from redactor.audit.checkpoint import Signer
-from redactor.audit.verifier import Frontier, Report, Unverifiable, leaf_hash
+from redactor.audit.tree import Frontier
+from redactor.audit.verifier import Report, Unverifiable, leaf_hash
 from redactor.store import Reader
 from tests.audit.samples import SIGNER
 from tests.store.opened import append, opened, url
