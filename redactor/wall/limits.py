@@ -45,11 +45,19 @@ class Limits:
         """What a login may not see."""
         known = self._clearances.get(login)
         if known is None:
-            catalog = self.engine.catalog
+            catalog, policy = self.engine.catalog, self.engine.policy
             requester = Requester(login, catalog.database, catalog.groups_of(login))
-            known = self.engine.world(self.engine.roles_of(requester)).clearance
+            roles = self.engine.roles_of(requester)
+            # the database cannot tell an application's end users apart: its login needs what any of them may see
+            issuers = policy.speaks_for(login)
+            roles |= {name for name, r in policy.roles.items() if any(t.issuer in issuers for t in r.tokens)}
+            known = self.engine.world(roles).clearance
             self._clearances[login] = known
         return known
+
+    def speaks(self, login: str) -> bool:
+        """Whether an application asks by that login on behalf of people whom tokens name."""
+        return bool(self.engine.policy.speaks_for(login))
 
     def approved(self, login: str) -> bool:
         """Whether nothing is hidden from a login."""

@@ -225,6 +225,19 @@ class _Planning:
                     )
         yield from self._views(lost)
         yield from self._still_read()
+        for login in self.logins:
+            if self.limits.speaks(login):
+                yield Note(
+                    "stays open",
+                    f"what any end user of {login} may see: the application asks for them all by that one login, and"
+                    " only the proxy tells them apart",
+                )
+        if any(r.tokens for r in self.limits.engine.policy.roles.values()):
+            yield Note(
+                "works no longer",
+                "what only a token of a person's own login approves: the database knows the login alone; approve"
+                " those logins, or a database role that they are members of, in the policy",
+            )
 
     def _views(self, lost: Mapping[str, Mapping[int, set[str]]]) -> Iterable[Note]:
         for view in sorted(self.catalog.relations.values(), key=lambda r: r.qualified):

@@ -30,6 +30,14 @@ def judge(limits: Limits, holdings: Holdings) -> Iterator[Finding]:
         bound = holes.logins(limits)
         yield ok(_CHECK, f"no ordinary login ({len(bound)} of them) has a right to read what is hidden")
     yield from _still_read(limits)
+    speaking = [n for n in holes.logins(limits) if limits.speaks(n)]
+    if speaking:
+        yield warn(
+            _CHECK,
+            f"{listed(speaking)} asks on behalf of end users, and may read what any of them may see",
+            "The database sees one login for all of them: for these people the proxy is the only wall.",
+            "A login of its own for the part of the application that approved people use.",
+        )
 
 
 def _finding(kind: str, through: str, shows: bool, found: list[Hole]) -> Finding:
