@@ -25,7 +25,6 @@ from pathlib import Path
 
 SETTINGS = {
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "autovacuum": "off",  # statistics must not change under a test
     "wal_level": "logical",
