@@ -229,7 +229,9 @@ class Engine:
             statements = grammar.parse(source)
         except SyntaxProblem as e:
             refused = imitation("42601", e.public, e.position)
-            return Refuse(Refuse.failing(), refused.problem, Footprint(), refused.hits, (), "<not read>"), False
+            # not SQL either: PostgreSQL says so before it says that a transaction has been aborted
+            failing = Refuse.failing().removeprefix("SELECT ")
+            return Refuse(failing, refused.problem, Footprint(), refused.hits, (), "<not read>"), False
         except TooMuch as e:
             problem = Problem(e.sqlstate, e.public, "", "Send it in smaller parts.")
             return Refuse(Refuse.failing(), problem, Footprint(), (), (), f"<{len(source)} bytes>"), False

@@ -7,6 +7,7 @@ only see what the subquery gives. `FROM residents r` becomes
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from redactor.catalog import Relation
@@ -116,31 +117,49 @@ def order_of(shield: Shield) -> str:
     return " ORDER BY " + ", ".join(_sortable(n, types[n]) for n in shield.key())
 
 
-def settle(text: Text, node: Node, start: int, hidden: list[tuple[RelationRef, Shield]]) -> None:
-    """Gives a plain SELECT without ORDER BY one, so that the order of its rows does not show where they lie."""
+def settle(
+    text: Text,
+    node: Node,
+    start: int,
+    scattered: list[tuple[RelationRef, Shield]],
+    aggregates: Callable[[str], bool],
+    masked: bool,
+) -> None:
+    """Gives a plain SELECT without ORDER BY one, so that the order of its rows does not show where they lie.
+
+    `masked`: something in it was hidden. A statement that is otherwise untouched is left alone where it looks for some
+    rows and takes the first it finds: an order would have the server find them all.
+    """
     select = node.get("SelectStmt", {})
     if set(select) & {"sortClause", "groupClause", "distinctClause", "havingClause", "valuesLists", "larg"}:
         return
-    targets = [t["ResTarget"]["val"] for t in select.get("targetList", ())]
-    if not targets or any(k in ("FuncCall", "SubLink", "JsonAggConstructor") for t in targets for k, _ in walk(t)):
+    if not masked and "whereClause" in select and "limitCount" in select:
         return
-    shields = {id(ref.node): (ref, shield) for ref, shield in hidden}
+    targets = [t["ResTarget"]["val"] for t in select.get("targetList", ())]
+    if not targets or any(_collects(t, aggregates) for t in targets):
+        return
+    shields = {id(ref.node): (ref, shield) for ref, shield in scattered if shield.scattered}
     keys = []
     for item in from_relations(select.get("fromClause", [])):
         if id(item) in shields:
             ref, shield = shields[id(item)]
-            if not shield.scattered or not shield.primary:
-                continue
-            renamed = _colnames(ref)
-            columns = shield.relation.columns
-            names = {c.name: renamed[i] if i < len(renamed) else c.name for i, c in enumerate(columns)}
-            if len(set(names.values())) < len(names):
-                continue
-            types = {c.name: c.type for c in columns}
-            keys += [f"{identifier(ref.alias)}.{_sortable(names[n], types[n])}" for n in shield.primary]
+            if "colnames" in ref.node.get("alias", {}) or not shield.primary:
+                return
+            types = {c.name: c.type for c in shield.relation.columns}
+            keys += [f"{identifier(ref.alias)}.{_sortable(n, types[n])}" for n in shield.primary]
     if keys:
         at = _end_of_select(text, start)
         text.put(at, at, f" ORDER BY {', '.join(keys)}")
+
+
+def _collects(target: Node, aggregates: Callable[[str], bool]) -> bool:
+    """Whether an output makes one value of many rows, or cannot be told not to."""
+    for kind, inner in walk({"target": target}):
+        if kind == "FuncCall" and "over" not in inner and aggregates(inner["funcname"][-1]["String"]["sval"]):
+            return True
+        if kind in ("SubLink", "JsonObjectAgg", "JsonArrayAgg", "GroupingFunc"):
+            return True
+    return False
 
 
 def _end_of_select(text: Text, start: int) -> int:

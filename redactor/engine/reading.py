@@ -31,7 +31,7 @@ from redactor.model import (
 from redactor.protection import Shield
 from redactor.sql.builtins import Effect, Kind, Verdict
 from redactor.sql.grammar import Node
-from redactor.sql.labels import walk
+from redactor.sql.labels import AGGREGATES, walk
 from redactor.sql.lineage import Lineage
 from redactor.sql.quote import identifier
 from redactor.sql.scopes import CLEAN, Output, Scope
@@ -60,6 +60,7 @@ class Reading:
         self.again: Callable[[str], Decision] = _never
         self._bindings: dict[int, tuple[Relation | None, Own | None]] = {}
         self._shields: dict[int, Shield] = {}
+        self._scattered: list[tuple[RelationRef, Shield]] = []
 
     # -------------------------------------------------------------- queries
 
@@ -96,10 +97,14 @@ class Reading:
             hiding.complete_groups(self.text, node, hidden)
             select = node.get("SelectStmt", {})
             rows.keep_types(self.text, node, hidden, self.sources(select.get("fromClause", []), select))
-            if start is not None:
-                hiding.settle(self.text, node, start, hidden)
+        if start is not None and (hidden or self._scattered):
+            hiding.settle(self.text, node, start, [*hidden, *self._scattered], self._aggregates, bool(hidden))
         if writes:
             writing.judge(self, node, found)
+
+    def _aggregates(self, name: str) -> bool:
+        """Whether a function's name may be an aggregate's."""
+        return name in AGGREGATES or any(f.kind == "a" for f in self.world.catalog.functions_named(name))
 
     def output_names(self, node: Node) -> tuple[str, ...] | None:
         """The names of a judged query's outputs, None where one is not known."""
@@ -120,6 +125,8 @@ class Reading:
             must = shield.ordered or bool(shield.where) or shield.closed is not None
             if must or exposes(found, ref, columns, shield.hidden):
                 hidden.append((ref, shield))
+            elif shield.scattered:
+                self._scattered.append((ref, shield))
             if shield.covers and "ctid" in found.names and shield.relation.schema != "pg_catalog":
                 raise of_kind(
                     f"ctid of {shield.relation.qualified}",

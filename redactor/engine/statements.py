@@ -133,6 +133,7 @@ def _deallocate(reading: Reading, node: Node, statement: Statement) -> None:
 
 def _declare(reading: Reading, node: Node, statement: Statement) -> None:
     del statement
+    # no order is added: a cursor that has one can no longer be updated through (PostgreSQL docs, DECLARE)
     reading.query(node["query"], alone=False)
 
 

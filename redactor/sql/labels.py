@@ -70,6 +70,21 @@ def leftmost(select: Node) -> Node:
     return select
 
 
+AGGREGATES = frozenset(
+    {
+        *("any_value", "array_agg", "avg", "bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "corr", "count"),
+        *("covar_pop", "covar_samp", "cume_dist", "dense_rank", "every", "json_agg", "json_agg_strict", "max", "min"),
+        *("json_object_agg", "json_object_agg_strict", "json_object_agg_unique", "json_object_agg_unique_strict"),
+        *("jsonb_agg", "jsonb_agg_strict", "jsonb_object_agg", "jsonb_object_agg_strict", "mode", "percent_rank"),
+        *("jsonb_object_agg_unique", "jsonb_object_agg_unique_strict", "percentile_cont", "percentile_disc"),
+        *("range_agg", "range_intersect_agg", "rank", "regr_avgx", "regr_avgy", "regr_count", "regr_intercept"),
+        *("regr_r2", "regr_slope", "regr_sxx", "regr_sxy", "regr_syy", "stddev", "stddev_pop", "stddev_samp"),
+        *("string_agg", "sum", "var_pop", "var_samp", "variance", "xmlagg"),
+    }
+)
+"""PostgreSQL's own aggregates, versions 13 to 18."""
+
+
 def walk(node: Any) -> Iterator[tuple[str, Node]]:
     """Every wrapped node below, as (kind, fields), in no particular order."""
     stack = [node]

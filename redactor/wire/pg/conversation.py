@@ -178,7 +178,7 @@ class Prepared:
         self.judge = judge
         self.transitions = decision.transitions[0] if decision.transitions else ()
         self.weight = heaviest((self.transitions,))
-        self.recorded = isinstance(decision, Redact) or (isinstance(decision, Allow) and decision.recorded)
+        self.recorded = bool(decision.rules) if isinstance(decision, Redact) else getattr(decision, "recorded", False)
         self.plain = self.weight is Weight.NONE and not isinstance(decision, Redact)
         self.epoch = 0
         self.settled = False
@@ -529,7 +529,7 @@ def refusal_of(decision: Refuse, id: str) -> Refusal:
     problem = decision.problem
     if problem.sqlstate == "42501" or problem.sqlstate.startswith(("54", "0A")):
         quoted = f"Decision {quotable(id)}."
-        detail = f"{problem.detail} {quoted}" if problem.detail else quoted
+        detail = f"{problem.detail.rstrip('.')}. {quoted}" if problem.detail else quoted
         problem = replace(problem, detail=detail)
     return Refusal((MARK + id).encode(), problem)
 

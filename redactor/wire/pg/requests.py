@@ -280,8 +280,9 @@ class Requests:
                 if encoded is None:
                     return self._refuse_query(_UNSENDABLE, text, now)
                 expected.texts = text, sent
-                noted = c.record(now, c.next_id(decision), decision, text)
-                turn = Turn([noted, ToServer(messages.query(encoded))])
+                # where no rule took part nothing was hidden: an order was settled, a size left out
+                noted = [c.record(now, c.next_id(decision), decision, text)] if decision.rules else []
+                turn = Turn([*noted, ToServer(messages.query(encoded))])
             case Refuse():
                 return self._refuse_query(decision, text, now)
             case _:
@@ -353,7 +354,8 @@ class Requests:
                 encoded = self._encoded(sent)
                 if encoded is None:
                     return self._refuse_parse(name, _UNSENDABLE, text, now)
-                before.append(c.record(now, c.next_id(decision), decision, text))
+                if decision.rules:
+                    before.append(c.record(now, c.next_id(decision), decision, text))
                 before.append(ToServer(messages.parse(name, encoded, types)))
             case Refuse():
                 return self._refuse_parse(name, decision, text, now)
