@@ -76,6 +76,9 @@ class Shield:
     @property
     def scattered(self) -> bool:
         """Whether where its rows lie, and so the order in which they are met, depends on hidden values' length."""
+        if _is_system(self.relation.schema):
+            # what is hidden there are figures, which are kept in fixed places
+            return False
         return any(c.type not in _FIXED for c in self.covers.values())
 
     def key(self) -> tuple[str, ...]:
