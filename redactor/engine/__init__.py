@@ -270,6 +270,7 @@ class _Deciding:
         for s in self.statements:
             self.kinds.append(s.kind)
             reading = Reading(self.world, self.context, self.text)
+            reading.speaks = bool(self.engine.speaks_for(self.requester))
             reading.may_ddl = self.engine.policy.may_ddl(self.world.clearance.roles)
             context = self.context
             reading.again = lambda text, c=context: self.engine.again(self.requester, self.world, c, text)  # type: ignore[misc]

@@ -232,6 +232,6 @@ def place(binaries: Path, directory: Path) -> Iterator[Place]:
 def program(command: list[str | Path], access: Access, *, ok: bool = True, feed: str = "", **more: Any) -> Any:
     """Runs a program with libpq's variables set; gives the completed process, with text. `ok`: it must succeed."""
     env = {**os.environ, **access.environment(), "LC_ALL": "C", "TZ": "UTC", **more.pop("env", {})}
-    done = subprocess.run(command, env=env, input=feed, capture_output=True, text=True, timeout=300, **more)
+    done = subprocess.run(command, env=env, input=feed, capture_output=True, text=True, timeout=90, **more)
     assert not ok or done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
     return done

@@ -348,6 +348,13 @@ def test_writes(place: Place) -> None:
                     c.execute(sql.encode())
                 got.append([sql, diagnosed(e.value)])
             c.rollback()
+            with pytest.raises(psycopg.errors.DivisionByZero):
+                c.execute("SELECT 1/0")
+            for sql in ("SELECT 1", "SELEKT", "SELECT 'open", "SELECT * FROM nothing", "ROLLBACK TO nowhere"):
+                with pytest.raises(psycopg.Error) as failed:
+                    c.execute(sql.encode())
+                got.append([sql, diagnosed(failed.value)])
+            c.rollback()
             c.isolation_level, c.read_only = psycopg.IsolationLevel.SERIALIZABLE, True
             got.append(c.execute("SHOW transaction_isolation").fetchall())
             with pytest.raises(psycopg.errors.ReadOnlySqlTransaction) as e2:
