@@ -10,6 +10,7 @@ fields are absent, `location` is a byte offset into the UTF-8 text.
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import re
 import sys
@@ -32,9 +33,16 @@ STATEMENT_BYTES = 4 * 1024 * 1024
 _INLINE_BYTES = 16 * 1024
 """Up to here no text can be nested deeply enough to overrun an 8 MiB stack (measured: 40,000 levels fit)."""
 
+_RUN = re.compile(rb"[-~!@#^&|`?+*/%<>=]{64,}")
+_RUNS = 100_000_000
+_SHORT = 8 * 1024
+"""The scanner reads a run of operator characters again for each that it takes off it: 100,000 in a row take minutes."""
+
 _STACK_BASE = 64 * 1024 * 1024
 _STACK_PER_BYTE = 192
 _DEPTH = 15_000
+_DECODE_STACK = 256 * 1024 * 1024
+"""Decoding stops at _DEPTH levels, however long the tree is."""
 
 _lock = threading.Lock()
 _T = TypeVar("_T")
@@ -80,6 +88,8 @@ def parse(source: bytes) -> tuple[Statement, ...]:
     """
     if len(source) > STATEMENT_BYTES:
         raise TooMuch(f"statement of {len(source)} bytes is longer than the {STATEMENT_BYTES} that can be checked")
+    if len(source) > _SHORT and sum((m.end() - m.start()) ** 2 for m in _RUN.finditer(source)) > _RUNS:
+        raise TooMuch("statement has runs of operator characters that are too long to be checked")
     if len(source) <= _INLINE_BYTES:
         return _parse(source)
     return _roomy(source, _parse)
@@ -94,10 +104,15 @@ def _parse(source: bytes) -> tuple[Statement, ...]:
         data = result.parse_tree
     finally:
         lib.pg_query_free_parse_result(result)
+    collecting = gc.isenabled()
+    gc.disable()  # a tree of a million nodes would be walked again and again while it grows
     try:
         tree = orjson.loads(data)
     except orjson.JSONDecodeError:
         tree = _decode_deep(data)
+    finally:
+        if collecting:
+            gc.enable()
     statements = tree.get("stmts", ())
     out = []
     for s in statements:
@@ -110,7 +125,7 @@ def _parse(source: bytes) -> tuple[Statement, ...]:
 def _decode_deep(data: bytes) -> Any:
     """orjson stops at 1,024 levels, which is a chain of 400 operators; the standard library's decoder goes on."""
     if threading.current_thread() is threading.main_thread() or threading.stack_size() == 0:
-        return _roomy(data, _decode_deep_here)
+        return _roomy(data, _decode_deep_here, _DECODE_STACK)
     return _decode_deep_here(data)
 
 
@@ -125,7 +140,7 @@ def _decode_deep_here(data: bytes) -> Any:
         sys.setrecursionlimit(before)
 
 
-def _roomy(argument: bytes, work: Callable[[bytes], _T]) -> _T:
+def _roomy(argument: bytes, work: Callable[[bytes], _T], size: int = 0) -> _T:
     """Runs work in a thread whose stack cannot be overrun by an argument of that length."""
     done: list[_T] = []
     failed: list[BaseException] = []
@@ -137,10 +152,13 @@ def _roomy(argument: bytes, work: Callable[[bytes], _T]) -> _T:
             failed.append(e)
 
     with _lock:
-        before = threading.stack_size((_STACK_BASE + _STACK_PER_BYTE * len(argument) + 0xFFFF) & ~0xFFFF)
+        size = size or _STACK_BASE + _STACK_PER_BYTE * len(argument)
+        before = threading.stack_size((size + 0xFFFF) & ~0xFFFF)
         try:
             thread = threading.Thread(target=run, name="redactor-parse")
             thread.start()
+        except RuntimeError:
+            raise TooMuch("statement needs more memory to be checked than there is") from None
         finally:
             threading.stack_size(before)
     thread.join()

@@ -56,7 +56,7 @@ def expression(mask: Mask, column: str, type_name: str, key: str = "") -> str:
             cut = f"pg_catalog.date_trunc('{mask.kind.value}', {cut})::{type_name}"
             # outside these years a cast or a truncation can overflow
             within = f"{value} >= '0001-01-02'::{type_name} AND {value} < '9999-01-01'::{type_name}"
-            return f"CASE WHEN {within} THEN {cut} END"
+            return f"CASE WHEN {within} THEN {cut} ELSE {null} END"
         case MaskKind.BUCKET:
             width = int(mask.argument or 10)
             if type_name in _INTEGER:
