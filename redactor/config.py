@@ -26,6 +26,16 @@ SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"
 
 _TLS_OPTIONS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 _STORES = ("sqlite", "postgresql", "postgresql+asyncpg")
+_SYSLOG = ("syslog+tls", "syslog+tcp", "syslog+udp")
+_OUTLETS = {
+    "publish": (
+        *("file", "s3", "git+ssh", "git+https", "git+http", "git+file", "postgresql", "sqlite"),
+        *("witness+https", "witness+http", *_SYSLOG),
+    ),
+    "forward": ("file", "https", "http", *_SYSLOG),
+}
+"""What `log: publish` and `log: forward` may begin with; the log itself reads the rest."""
+
 _DEFAULT_PORT = 6432
 _LARGEST_STATEMENT = 4 * 1024 * 1024
 
@@ -165,11 +175,16 @@ class Logins:
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """`directory` holds journal, keys, checkpoints. `checkpoint_every`: entries. `auditor_key`: PEM, X25519 public."""
+    """`directory` holds journal, keys, checkpoints. `checkpoint_every`: entries. `auditor_key`: PEM, X25519 public.
+
+    `publish`, `forward`: URLs, with credentials, of where checkpoints and entries go besides (docs/log.md).
+    """
 
     directory: Path
     checkpoint_every: int = 1000
     auditor_key: Path | None = None
+    publish: tuple[str, ...] = field(default=(), repr=False)
+    forward: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +271,8 @@ class LogForm(Form):
     directory: str | None = Field(default=None, description="for journal and keys; default: beside the store")
     checkpoint_every: int = Field(default=1000, ge=1, description="entries from one signed checkpoint to the next")
     auditor_key: str | None = Field(default=None, description="PEM file: the auditor's X25519 public key")
+    publish: list[str] = Field(default=[], description="URLs that checkpoints are sent to: file, s3, git+ssh ...")
+    forward: list[str] = Field(default=[], description="URLs that entries are sent to: file, syslog+tls, https")
 
 
 class LimitsForm(Form):
@@ -360,6 +377,8 @@ class _Reader:
         if mask_key is not None and len(mask_key) < 16:
             self.complain(("mask_key",), "`mask_key` is too short to keep a secret", "at least 16 characters")
         policy = self.path(form.policy)
+        publish = self.outlets("publish", form.log.publish)
+        forward = self.outlets("forward", form.log.forward)
         if listen is None or store is None or self.faults:
             return None
         directory = self.path(form.log.directory) if form.log.directory else self.beside(store)
@@ -370,7 +389,7 @@ class _Reader:
             MappingProxyType(databases),
             policy,
             store,
-            LogSettings(directory, form.log.checkpoint_every, auditor_key),
+            LogSettings(directory, form.log.checkpoint_every, auditor_key, publish, forward),
             console,
             tls,
             Limits(form.limits.statement_bytes, form.limits.nesting),
@@ -448,6 +467,14 @@ class _Reader:
 
     def path(self, text: str) -> Path:
         return self.base / text
+
+    def outlets(self, key: str, given: list[str]) -> tuple[str, ...]:
+        urls = [self.url(("log", key), text) for text in given]
+        for url in urls:
+            if url is not None and url.partition(":")[0] not in _OUTLETS[key]:
+                what = f"`{key}` has a URL of no kind that is known: `{url.partition(':')[0]}`"
+                self.complain(("log", key), what, ", ".join(_OUTLETS[key]))
+        return tuple(url for url in urls if url is not None)
 
     def beside(self, store: str) -> Path:
         return Path(store.removeprefix("sqlite:///")).parent if store.startswith("sqlite:///") else self.base / "var"

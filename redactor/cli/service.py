@@ -94,6 +94,8 @@ async def running(installation: Usable, *, wait: bool = False) -> AsyncIterator[
             settings.log.directory,
             auditor_key=settings.log.auditor_key,
             checkpoint_every=settings.log.checkpoint_every,
+            publish=settings.log.publish,
+            forward=settings.log.forward,
         )
         stack.push_async_callback(log.close)
         providers = Providers(settings.providers, _report)

@@ -35,6 +35,7 @@ from redactor.store.database import Database, beside
 from redactor.store.journal import Journal
 from redactor.store.keys import Keys
 from redactor.store.months import Months
+from redactor.store.outlets import Courier, Delivery
 from redactor.store.segment import START, Damage, Segment
 
 CHECKPOINT_EVERY = 1000
@@ -51,7 +52,8 @@ logger = structlog.get_logger("redactor.log")
 class Health:
     """How the log is. `ok`: entries can be made durable. `behind`: bytes in the journal that are not in the store yet.
 
-    `problem` and `store_problem` are empty, or the newest failure in the operator's words (no data).
+    `problem` and `store_problem` are empty, or the newest failure in the operator's words (no data). `outlets`: how far
+    each of those has come.
     """
 
     ok: bool
@@ -62,6 +64,7 @@ class Health:
     signed: int
     problem: str
     store_problem: str
+    outlets: tuple[Delivery, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ class Log:
             **journal_options,  # type: ignore[arg-type]
         )
         self._task: asyncio.Task[None] | None = None
+        self._courier: Courier | None = None
 
     @staticmethod
     async def open(
@@ -119,13 +123,16 @@ class Log:
         origin: str | None = None,
         checkpoint_every: int = CHECKPOINT_EVERY,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        publish: Sequence[str] = (),
+        forward: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
         sync: Callable[[int], None] = os.fdatasync,
     ) -> Log:
         """Open the log, or make it: keys, tables, journal; what a process that died left in the journal is stored.
 
         `directory`: of journal, keys and checkpoints, else `database.beside(url)`. `auditor_key`: the auditor's
-        X25519 public key (a PEM file); without it a pair is made, loudly. ConfigurationError and LogUnavailable say
+        X25519 public key (a PEM file); without it a pair is made, loudly. `publish` and `forward`: URLs of outlets
+        (`store.outlets`), which are served behind. ConfigurationError and LogUnavailable say
         what stands in the way.
         """
         place = Path(directory) if directory is not None else beside(url)
@@ -160,12 +167,14 @@ class Log:
             )
         try:
             log = Log(database, place, keys, {"sync": sync}, clock, checkpoint_every, checkpoint_seconds)
+            log._courier = Courier(database, place, publish, forward)
         except BaseException:
             database.close()
             raise
         log._size, log._newest, log._published = size, signed, published_size
         with contextlib.suppress(LogUnavailable):
             await log._drain(final=True)
+        log._courier.start()
         log._task = asyncio.create_task(log._drain_always(), name="redactor-drain")
         return log
 
@@ -225,6 +234,7 @@ class Log:
             signed=self._signed,
             problem=journal.problem,
             store_problem=self._store_problem,
+            outlets=tuple(replace(d) for d in self._courier.deliveries) if self._courier else (),
         )
 
     async def flush(self) -> None:
@@ -245,6 +255,8 @@ class Log:
             await self._drain(final=True)
         except LogUnavailable as e:
             logger.warning("the store is down; entries stay in the journal until the next start", why=e.public)
+        if self._courier is not None:
+            await self._courier.close()
         self._journal.close()
         await asyncio.to_thread(self._database.close)
 
