@@ -147,7 +147,8 @@ class Problem:
 class Own:
     """A relation, type or function that a session made itself and that the catalog cannot know yet.
 
-    `columns` are its names in order where they are known. `temporary` ones live in pg_temp.
+    `columns` are its names in order where they are known. `temporary` ones live in pg_temp. `maker`: the end user on
+    whose behalf it was made, and who alone may read it.
     """
 
     schema: str
@@ -155,6 +156,7 @@ class Own:
     kind: str
     columns: tuple[str, ...] | None = None
     temporary: bool = True
+    maker: Identity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,11 +238,15 @@ class DropTemps:
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """A statement prepared by PREPARE or by a Parse message: what the client wrote, and what was sent for it."""
+    """A statement prepared by PREPARE or by a Parse message: what the client wrote, and what was sent for it.
+
+    `before`: how many characters stood before `text` in what the client wrote: PREPARE and its types.
+    """
 
     name: str
     text: str
     sent: str
+    before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +254,13 @@ class Deallocate:
     """DEALLOCATE name; None: all."""
 
     name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Declare:
+    """DECLARE name CURSOR, by a login that speaks for others: what it shows is for whom it was declared."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +283,7 @@ Transition: TypeAlias = (
     | DropTemps
     | Prepare
     | Deallocate
+    | Declare
     | SchemaChanged
 )
 

@@ -7,8 +7,9 @@ also by its failing?
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from redactor.engine import copying, definitions, explaining, settings
+from redactor.engine import behalf, copying, definitions, explaining, settings
 from redactor.engine.reading import Reading
 from redactor.engine.refusal import imitation, of_gap, of_kind
 from redactor.model import (
@@ -91,7 +92,8 @@ def _prepare(reading: Reading, node: Node, statement: Statement) -> None:
     reading.query(node["query"], alone=False, start=start)
     original = text.source[start : statement.end].decode()
     sent = text.render(start, statement.end).decode()
-    reading.transitions.append(Prepare(node["name"], original, sent))
+    before = len(text.source[:start].decode("utf-8", "replace"))
+    reading.transitions.append(Prepare(node["name"], original, sent, before))
 
 
 def execute(reading: Reading, node: Node, again: Callable[[str], Decision]) -> None:
@@ -113,7 +115,11 @@ def execute(reading: Reading, node: Node, again: Callable[[str], Decision]) -> N
         case Refuse():
             from redactor.engine.refusal import Refused
 
-            raise Refused(decision.problem, decision.rules)
+            problem = decision.problem
+            if problem.position:
+                # PostgreSQL counts from where PREPARE began
+                problem = replace(problem, position=problem.position + prepared.before)
+            raise Refused(problem, decision.rules)
     reading.adopt(decision)
     if not same:
         raise of_kind(
@@ -135,6 +141,7 @@ def _declare(reading: Reading, node: Node, statement: Statement) -> None:
     del statement
     # no order is added: a cursor that has one can no longer be updated through (PostgreSQL docs, DECLARE)
     reading.query(node["query"], alone=False)
+    behalf.declared(reading, node["portalname"])
 
 
 def _nothing(reading: Reading, node: Node, statement: Statement) -> None:
@@ -192,7 +199,7 @@ def _lock(reading: Reading, node: Node, statement: Statement) -> None:
 _HANDLERS: dict[str, Handler] = {
     "DeallocateStmt": _deallocate,
     "DeclareCursorStmt": _declare,
-    "FetchStmt": _nothing,
+    "FetchStmt": behalf.fetch,
     "ClosePortalStmt": _nothing,
     "ListenStmt": _nothing,
     "UnlistenStmt": _nothing,
