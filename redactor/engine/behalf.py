@@ -11,10 +11,12 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from redactor.context import Context
+from redactor.engine.refusal import Refused, imitation
 from redactor.errors import RedactorError
-from redactor.model import Identity, Problem, SetIdentity, TokenPlace
+from redactor.model import Declare, Identity, Own, Problem, SetIdentity, TokenPlace
 from redactor.sql import grammar
-from redactor.sql.grammar import Node
+from redactor.sql.grammar import Node, Statement
 
 if TYPE_CHECKING:
     from redactor.engine.reading import Reading
@@ -99,6 +101,34 @@ def change(reading: Reading, value: str | None, local: bool) -> Problem | None:
             return Problem("28000", f"setting {SETTING}: {why}", "", hint)
     reading.transitions.append(SetIdentity(identity, local))
     return None
+
+
+def guard(context: Context, own: Own) -> None:
+    """What was made on behalf of one end user is not for another, nor for the login itself. Raises Refused."""
+    maker = "" if own.maker is None else str(own.maker)
+    if maker != context.behalf:
+        hint = "DROP it, or DISCARD ALL, before the session asks on behalf of somebody else."
+        raise Refused(Problem("42501", f"{own.name} was made on behalf of another end user", "", hint))
+
+
+def declared(reading: Reading, name: str) -> None:
+    """A cursor was declared: its rows stay those of the end user on whose behalf that was done."""
+    if reading.speaks:
+        reading.transitions.append(Declare(name))
+
+
+def fetch(reading: Reading, node: Node, statement: Statement) -> None:
+    """FETCH and MOVE: from a cursor of the same end user."""
+    del statement
+    if not reading.speaks:
+        return
+    name = node.get("portalname", "")
+    declared = reading.context.cursors.get(name)
+    if declared is None:
+        raise imitation("34000", f'cursor "{name}" does not exist')
+    if declared != reading.context.behalf:
+        hint = "Declare it anew."
+        raise Refused(Problem("42501", f'cursor "{name}" was declared on behalf of another end user', "", hint))
 
 
 def idle(identity: Identity | None, kind: str) -> Problem | None:

@@ -57,6 +57,7 @@ class Reading:
         self.hits: dict[str, RuleHit] = {}
         self.transitions: list[Transition] = []
         self.may_ddl = False
+        self.speaks = False
         self.again: Callable[[str], Decision] = _never
         self._bindings: dict[int, tuple[Relation | None, Own | None]] = {}
         self._shields: dict[int, Shield] = {}
@@ -172,6 +173,7 @@ class Reading:
             if self.world.has_protected_namesake(found.relation.qualified):
                 hiding.qualify(self.text, ref, found.relation.schema)
         elif found.own is not None:
+            behalf.guard(self.context, found.own)
             name = RelationName(found.own.schema, found.own.name)
             self.relations[name] = None
             if self.world.has_protected_namesake(name):

@@ -10,21 +10,21 @@ that is on its way succeeds. An error makes `ahead` anew from `confirmed` and fr
 
 from __future__ import annotations
 
-import hashlib
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from types import MappingProxyType
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from redactor.context import Context
 from redactor.model import (
-    MARK,
     Allow,
     Begin,
     Deallocate,
     Decision,
+    Declare,
     Drop,
     DropTemps,
     Entry,
@@ -37,7 +37,6 @@ from redactor.model import (
     Problem,
     Record,
     Redact,
-    Refuse,
     Release,
     Requester,
     ResetAll,
@@ -53,6 +52,10 @@ from redactor.model import (
 )
 from redactor.wire.pg.admission import Entrance
 from redactor.wire.pg.encodings import codec_of
+from redactor.wire.pg.refusals import Refusal, reference
+
+if TYPE_CHECKING:
+    from redactor.wire.pg.behalf import Heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ def weigh(transition: Transition) -> Weight:
             | DropTemps()
             | Prepare()
             | Deallocate()
+            | Declare()
             | SchemaChanged()
         ):
             return Weight.HEAVY
@@ -130,29 +134,20 @@ def heaviest(transitions: tuple[tuple[Transition, ...], ...]) -> Weight:
     return max((weigh(t) for one in transitions for t in one), default=Weight.NONE)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An error that the server is about to report because it was sent a failing statement, and what to say instead.
-
-    `mark` None: any error at this place is the one (an unknown prepared statement).
-    """
-
-    mark: bytes | None
-    problem: Problem
-
-
 class Prepared:
     """A prepared statement: what the client wrote, what was sent for it, and under what that was decided.
 
     `types` is None for one made by SQL PREPARE, which cannot be made again by a Parse. `epoch` is the number of Syncs
     that had been sent when it was parsed; `settled`: the server has said that it is there. `covered`: the entry written
     at Parse stands for the next execution too. `plain`: executing it changes nothing and moves no error's position.
+    `heard`: the end user whom its text names.
     """
 
     __slots__ = (
         "covered",
         "decision",
         "epoch",
+        "heard",
         "judge",
         "key",
         "name",
@@ -167,7 +162,15 @@ class Prepared:
     )
 
     def __init__(
-        self, name: bytes, text: str, sent: str, types: bytes | None, decision: Decision, key: object, judge: Judge
+        self,
+        name: bytes,
+        text: str,
+        sent: str,
+        types: bytes | None,
+        decision: Decision,
+        key: object,
+        judge: Judge,
+        heard: Heard | None = None,
     ) -> None:
         self.name = name
         self.text = text
@@ -179,7 +182,8 @@ class Prepared:
         self.transitions = decision.transitions[0] if decision.transitions else ()
         self.weight = heaviest((self.transitions,))
         self.recorded = bool(decision.rules) if isinstance(decision, Redact) else getattr(decision, "recorded", False)
-        self.plain = self.weight is Weight.NONE and not isinstance(decision, Redact)
+        self.plain = self.weight is Weight.NONE and not isinstance(decision, Redact) and heard is None
+        self.heard = heard
         self.epoch = 0
         self.settled = False
         self.covered = True
@@ -191,9 +195,10 @@ class Expected:
     `silent`: the session asked on its own account, and the client must not see the answer. `transitions`: one tuple
     for each statement of a Query; `at` counts those answered. `statement`: what a Parse makes or what is executed.
     `name`: the statement that a Close ends. `texts`: original and sent, where an error's position must be moved.
+    `whose`: who asked, where the text named an end user itself.
     """
 
-    __slots__ = ("at", "failed", "kind", "name", "refusal", "silent", "statement", "texts", "transitions")
+    __slots__ = ("at", "failed", "kind", "name", "refusal", "silent", "statement", "texts", "transitions", "whose")
 
     def __init__(
         self,
@@ -205,7 +210,9 @@ class Expected:
         statement: Prepared | None = None,
         name: bytes | None = None,
         texts: tuple[str, str] | None = None,
+        whose: Requester | None = None,
     ) -> None:
+        self.whose = whose
         self.kind = kind
         self.silent = silent
         self.transitions = transitions
@@ -235,6 +242,7 @@ class Conversation:
         "draining",
         "epoch",
         "exempt",
+        "expiry",
         "fatal",
         "forbidden",
         "id",
@@ -273,7 +281,9 @@ class Conversation:
         self.queue: deque[Expected] = deque()
         self.ahead: dict[bytes, Prepared] = {}
         self.confirmed: dict[bytes, Prepared] = {}
-        self.portals: dict[bytes, Prepared] = {}
+        self.portals: dict[bytes, Prepared | None] = {}
+        """None: bound on behalf of another end user, and not to be executed any more."""
+        self.expiry = math.inf
         self.plans: dict[bytes, Prepared | None] = {}
         self.plans_size = 0
         self.shapes: set[bytes] = set()
@@ -314,6 +324,12 @@ class Conversation:
     def move(self, context: Context) -> None:
         """The context becomes that one."""
         self.context = context
+        identity = context.identity
+        if identity is not self.requester.on_behalf_of:
+            self.requester = replace(self.requester, on_behalf_of=identity)
+            self.expiry = math.inf if identity is None or identity.void else identity.expires
+            self.portals = dict.fromkeys(self.portals)
+            self._ask()
         key = context.key()
         if key != self.key:
             # an equal key stays the same object, so that comparing by identity is enough where it is fast
@@ -324,6 +340,14 @@ class Conversation:
             (context.now is context.kept or context.now == context.kept)
             and (context.kept is context.settled or context.kept == context.settled)
         )
+
+    def expire(self) -> None:
+        """The token of the end user on whose behalf the session asks is too old."""
+        self.move(self.context.voided("the token has expired"))
+
+    def void(self, why: str) -> None:
+        """Another end user was to be named, and could not: the session may not go on as if nothing had been said."""
+        self.move(self.context.voided(why, any_identity=True))
 
     def shifting(self) -> bool:
         """Whether going back to any earlier point of the transaction would change the context."""
@@ -494,15 +518,23 @@ class Conversation:
         said = "" if decision is None else repr((decision.footprint, decision.rules))
         return f"{reference(self.requester.login, said)}-{self.id}-{self.decisions}"
 
-    def record(self, now: float, id: str, decision: Decision, text: str, problem: Problem | None = None) -> Record:
-        """The entry of a decision on a statement."""
+    def record(
+        self,
+        now: float,
+        id: str,
+        decision: Decision,
+        text: str,
+        problem: Problem | None = None,
+        whose: Requester | None = None,
+    ) -> Record:
+        """The entry of a decision on a statement. `whose`: who asked, where the text named an end user itself."""
         verdict = verdict_of(decision)
         return Record(
             Entry(
                 now,
                 id,
                 verdict,
-                self.requester,
+                whose or self.requester,
                 decision.rules,
                 decision.footprint.columns,
                 decision.shape,
@@ -512,26 +544,6 @@ class Conversation:
                 problem,
             )
         )
-
-
-def reference(login: str, said: str) -> str:
-    """What a requester may quote of a decision: eight hexadecimal digits."""
-    return hashlib.sha256(f"{login}\0{said}".encode("utf-8", "replace")).hexdigest()[:8]
-
-
-def quotable(id: str) -> str:
-    """The part of a decision's id that its requester is told."""
-    return id.partition("-")[0]
-
-
-def refusal_of(decision: Refuse, id: str) -> Refusal:
-    """What the error of a refused statement becomes. The id is named, unless the problem imitates PostgreSQL's own."""
-    problem = decision.problem
-    if problem.sqlstate == "42501" or problem.sqlstate.startswith(("54", "0A")):
-        quoted = f"Decision {quotable(id)}."
-        detail = f"{problem.detail.rstrip('.')}. {quoted}" if problem.detail else quoted
-        problem = replace(problem, detail=detail)
-    return Refusal((MARK + id).encode(), problem)
 
 
 def moved_position(position: int, original: str, sent: str) -> int:

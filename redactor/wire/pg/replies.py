@@ -21,6 +21,7 @@ from redactor.model import (
     Refresh,
     Refuse,
     RelationName,
+    Requester,
     SetEncoding,
     SetPath,
     ToClient,
@@ -207,7 +208,7 @@ class Replies:
         elif kind == _EMPTY:
             self._complete(head, b"")
         elif kind == _DESCRIPTION:
-            if not c.exempt and c.forbidden and not self._harmless(data[at + HEADER : stop]):
+            if not c.exempt and not self._harmless(data[at + HEADER : stop], head.whose):
                 return self._trip(now)
             if head.kind == _D:
                 self._pop()
@@ -321,7 +322,8 @@ class Replies:
         c = self._c
         codec = c.codec or "utf-8"
         schema, table = (fields.get(ord(k), b"").decode(codec, "replace") for k in "st")
-        if not c.judge.tells(c.requester, state, RelationName(schema, table), detail.decode(codec, "replace")):
+        whose = (c.queue[0].whose if c.queue else None) or c.requester
+        if not c.judge.tells(whose, state, RelationName(schema, table), detail.decode(codec, "replace")):
             return None
         return messages.without_detail(message[HEADER:])
 
@@ -343,8 +345,13 @@ class Replies:
 
     # -------------------------------------------------------------- the tripwire
 
-    def _harmless(self, body: bytes) -> bool:
+    def _harmless(self, body: bytes, whose: Requester | None) -> bool:
         c = self._c
+        if whose is not None:
+            forbidden = c.judge.forbidden(whose)
+            return not any((relation, n) in forbidden for relation, n in messages.origins(body) if relation)
+        if not c.forbidden:
+            return True
         if body in c.shapes:
             return True
         if any((relation, n) in c.forbidden for relation, n in messages.origins(body) if relation):
@@ -364,7 +371,7 @@ class Replies:
         head = c.queue[0]
         text = head.texts[0] if head.texts else (head.statement.text if head.statement else "")
         refused = Refuse("", _TRIPPED, Footprint())
-        entry = c.record(now, id, refused, text, _TRIPPED).entry
+        entry = c.record(now, id, refused, text, _TRIPPED, head.whose).entry
         return [
             Record(replace(entry, outcome="tripwire")),
             ToClient(messages.problem_message(_TRIPPED, "FATAL", c.codec or "utf-8")),

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from redactor.errors import ProtocolViolation
-from redactor.model import Allow, Effect, Problem, Redact, Refuse, ToServer
-from redactor.wire.pg import messages
+from redactor.model import Allow, Decision, Effect, Problem, Redact, Refuse, Requester, ToServer
+from redactor.wire.pg import behalf, messages
 from redactor.wire.pg.conversation import (
     BIND,
     CALL,
@@ -27,13 +27,20 @@ from redactor.wire.pg.conversation import (
     Conversation,
     Expected,
     Prepared,
-    Refusal,
     Weight,
     heaviest,
-    refusal_of,
 )
-from redactor.wire.pg.encodings import codec_of
 from redactor.wire.pg.framing import HEADER, LARGEST, SMALL, Pending, read_head
+from redactor.wire.pg.refusals import (
+    FUNCTION_CALL,
+    NOT_AGAIN,
+    OF_ANOTHER,
+    UNSENDABLE,
+    Refusal,
+    refusal_of,
+    too_long,
+    unreadable,
+)
 
 _Q, _P, _B, _D, _E, _C, _S, _F, _H, _X, _d, _c, _f = b"QPBDECSFHXdcf"
 _LARGE = frozenset((_Q, _P, _B, _F, _d))
@@ -114,6 +121,9 @@ class Requests:
     def _walk(self, data: bytes, now: float, out: list[Effect]) -> None:
         c = self._c
         c.renew()
+        if now >= c.expiry and not c.copying and not self._expired(out):
+            self._pending.keep(data, 0)
+            return
         owe = c.queue.append
         end = len(data)
         start = at = 0
@@ -201,6 +211,17 @@ class Requests:
         if at < end and not self.ended:
             self._pending.keep(memoryview(data)[at:], enough)
 
+    def _expired(self, out: list[Effect]) -> bool:
+        """The end user's token is too old: from here on nothing is asked on their behalf, once what was is answered."""
+        c = self._c
+        if c.queue:
+            if not c.draining:
+                c.drain()
+                out.append(ToServer(messages.FLUSH))
+            return False
+        c.expire()
+        return True
+
     def _check(self, kind: int, length: int) -> None:
         if kind not in _KNOWN:
             raise ProtocolViolation(f"invalid frontend message type {kind}")
@@ -227,14 +248,18 @@ class Requests:
         if kind == _B:
             return self._bind(data, at, stop, now)
         if kind == _E:
-            return self._execute(data[at:stop])
+            return self._execute(data[at:stop], now)
         if kind == _S:
             return self._sync(length)
         if kind == _D:
             which, name = messages.named(data[at + HEADER : stop])
             if which == _S:
                 return self._use(name, DESCRIBE, now)
-            c.queue.append(DESCRIBE)
+            portal = c.portals.get(name)
+            if portal is None and name in c.portals:
+                return self._refuse_parse(messages.RESERVED, OF_ANOTHER, "", now)
+            whose = None if portal is None else self._whose(portal)
+            c.queue.append(DESCRIBE if whose is None else Expected(_D, whose=whose))
         elif kind == _C:
             which, name = messages.named(data[at + HEADER : stop])
             if which == _S:
@@ -257,34 +282,43 @@ class Requests:
         c = self._c
         self._forget_unnamed()
         if length > c.limits.text:
-            return self._refuse_query(_too_long(c.limits.text), "", now)
+            return self._refuse_query(too_long(c.limits.text), "", now)
         text_bytes = messages.query_text(frame[HEADER:])
         text = self._decoded(text_bytes)
         if text is None:
-            return self._refuse_query(self._unreadable(text_bytes), text_bytes.decode("ascii", "backslashreplace"), now)
-        decision = c.judge.decide(c.requester, c.context, text)
+            return self._refuse_query(
+                unreadable(text_bytes, c.context.encoding), text_bytes.decode("ascii", "backslashreplace"), now
+            )
+        heard = behalf.hear(c, text, now) if behalf.mentioned(text) else None
+        if heard is not None:
+            text = heard.text
+            if heard.problem is not None:
+                return self._unheard(heard) or self._refuse_query(behalf.refused(heard.problem), text, now)
+        decision, whose = self._decide(text, heard)
         weight = heaviest(decision.transitions)
-        if weight is Weight.NONE and isinstance(decision, Allow) and not decision.recorded and not c.loose():
+        plain = weight is Weight.NONE and isinstance(decision, Allow) and not decision.recorded and not c.loose()
+        if plain and heard is None:
             c.remember(frame, None)
             c.queue.append(QUERY)
             return None
-        expected = Expected(_Q, transitions=decision.transitions)
+        expected = Expected(_Q, transitions=decision.transitions, whose=whose)
         turn: Turn | None
         match decision:
             case Allow():
-                turn = None
-                if decision.recorded:
-                    turn = Turn([c.record(now, c.next_id(decision), decision, text)], passes=True)
+                noted = [c.record(now, c.next_id(decision), decision, text, None, whose)] if decision.recorded else []
+                turn = Turn(noted, passes=True) if noted else None
+                if heard is not None:
+                    turn = Turn([*noted, ToServer(messages.query(self._encoded(text) or b""))])
             case Redact(sent):
                 encoded = self._encoded(sent)
                 if encoded is None:
-                    return self._refuse_query(_UNSENDABLE, text, now)
+                    return self._refuse_query(UNSENDABLE, text, now, whose)
                 expected.texts = text, sent
                 # where no rule took part nothing was hidden: an order was settled, a size left out
-                noted = [c.record(now, c.next_id(decision), decision, text)] if decision.rules else []
+                noted = [c.record(now, c.next_id(decision), decision, text, None, whose)] if decision.rules else []
                 turn = Turn([*noted, ToServer(messages.query(encoded))])
             case Refuse():
-                return self._refuse_query(decision, text, now)
+                return self._refuse_query(decision, text, now, whose)
             case _:
                 assert_never(decision)
         self._owe_query(expected, weight)
@@ -296,14 +330,36 @@ class Requests:
         if weight is Weight.HEAVY or (weight is Weight.BACK and c.shifting()) or c.loose():
             c.hold(expected)
 
-    def _refuse_query(self, decision: Refuse, text: str, now: float) -> Turn:
+    def _decide(self, text: str, heard: behalf.Heard | None) -> tuple[Decision, Requester | None]:
+        """The decision on a text, and who asked where the text itself names an end user."""
+        c = self._c
+        if heard is None:
+            return c.judge.decide(c.requester, c.context, text), None
+        whose = heard.requester(c.requester)
+        return c.judge.decide(whose, heard.context(c.context), text), whose if heard.comment else None
+
+    def _whose(self, statement: Prepared) -> Requester | None:
+        heard = statement.heard
+        return heard.requester(self._c.requester) if heard is not None and heard.comment else None
+
+    def _unheard(self, heard: behalf.Heard) -> Turn | None:
+        """An end user was named who is not accepted. What was asked on behalf of the one before is answered first."""
+        c = self._c
+        if heard.voids and c.judge.speaks_for(c.requester):
+            if c.queue:
+                c.drain()
+                return _AGAIN
+            c.void(heard.voids)
+        return None
+
+    def _refuse_query(self, decision: Refuse, text: str, now: float, whose: Requester | None = None) -> Turn:
         c = self._c
         id = c.next_id(decision)
         refusal = refusal_of(decision, id)
         sent = self._failing(decision, id)
         expected = Expected(_Q, transitions=decision.transitions, refusal=refusal)
         self._owe_query(expected, heaviest(decision.transitions))
-        return Turn([c.record(now, id, decision, text, refusal.problem), ToServer(messages.query(sent))])
+        return Turn([c.record(now, id, decision, text, refusal.problem, whose), ToServer(messages.query(sent))])
 
     def _call(self, now: float) -> Turn | None:
         """FunctionCall: the function is named by its oid alone. A failing Query is answered by as many messages."""
@@ -311,7 +367,7 @@ class Requests:
         if c.exempt:
             c.queue.append(CALL)
             return None
-        return self._refuse_query(_FUNCTION_CALL, "", now)
+        return self._refuse_query(FUNCTION_CALL, "", now)
 
     def _forget_unnamed(self) -> None:
         # a Query drops the unnamed statement
@@ -325,7 +381,7 @@ class Requests:
     def _parse(self, frame: bytes, length: int, now: float) -> Turn | None:
         c = self._c
         if length > c.limits.text:
-            return self._refuse_parse(b"", _too_long(c.limits.text), "", now)
+            return self._refuse_parse(b"", too_long(c.limits.text), "", now)
         known = c.plans.get(frame)
         if known is not None:
             made = Prepared(known.name, known.text, known.sent, known.types, known.decision, c.key, c.judge)
@@ -342,26 +398,33 @@ class Requests:
         text = self._decoded(text_bytes)
         if text is None:
             shown = text_bytes.decode("ascii", "backslashreplace")
-            return self._refuse_parse(name, self._unreadable(text_bytes), shown, now)
-        decision = c.judge.decide(c.requester, c.context, text)
+            return self._refuse_parse(name, unreadable(text_bytes, c.context.encoding), shown, now)
+        heard = behalf.hear(c, text, now) if behalf.mentioned(text) else None
+        if heard is not None:
+            text = heard.text
+            if heard.problem is not None:
+                return self._unheard(heard) or self._refuse_parse(name, behalf.refused(heard.problem), text, now)
+        decision, whose = self._decide(text, heard)
         sent = text
         before: list[Effect] = []
         match decision:
             case Allow():
                 if decision.recorded:
-                    before.append(c.record(now, c.next_id(decision), decision, text))
+                    before.append(c.record(now, c.next_id(decision), decision, text, None, whose))
+                if heard is not None:
+                    before.append(ToServer(messages.parse(name, self._encoded(text) or b"", types)))
             case Redact(sent):
                 encoded = self._encoded(sent)
                 if encoded is None:
-                    return self._refuse_parse(name, _UNSENDABLE, text, now)
+                    return self._refuse_parse(name, UNSENDABLE, text, now, whose)
                 if decision.rules:
-                    before.append(c.record(now, c.next_id(decision), decision, text))
+                    before.append(c.record(now, c.next_id(decision), decision, text, None, whose))
                 before.append(ToServer(messages.parse(name, encoded, types)))
             case Refuse():
-                return self._refuse_parse(name, decision, text, now)
+                return self._refuse_parse(name, decision, text, now, whose)
             case _:
                 assert_never(decision)
-        made = Prepared(name, text, sent, types, decision, c.key, c.judge)
+        made = Prepared(name, text, sent, types, decision, c.key, c.judge, heard)
         made.epoch = c.epoch
         expected = Expected(_P, statement=made)
         if isinstance(decision, Redact):
@@ -375,9 +438,12 @@ class Requests:
                 if not name:
                     c.remember(frame, made)
                 return None
-        return Turn(before, not isinstance(decision, Redact), messages.FLUSH if again else b"")
+        passes = heard is None and not isinstance(decision, Redact)
+        return Turn(before, passes, messages.FLUSH if again else b"")
 
-    def _refuse_parse(self, name: bytes, decision: Refuse, text: str, now: float) -> Turn:
+    def _refuse_parse(
+        self, name: bytes, decision: Refuse, text: str, now: float, whose: Requester | None = None
+    ) -> Turn:
         c = self._c
         id = c.next_id(decision)
         refusal = refusal_of(decision, id)
@@ -386,7 +452,8 @@ class Requests:
             # the server drops the unnamed statement before it reads the new one
             c.ahead.pop(b"", None)
         c.queue.append(Expected(_P, refusal=refusal, name=name))
-        return Turn([c.record(now, id, decision, text, refusal.problem), ToServer(messages.parse(name, sent))])
+        entry = c.record(now, id, decision, text, refusal.problem, whose)
+        return Turn([entry, ToServer(messages.parse(name, sent))])
 
     def _bind(self, data: bytes, at: int, stop: int, now: float) -> Turn | None:
         c = self._c
@@ -409,16 +476,19 @@ class Requests:
                 c.portals[portal] = statement
         return turn
 
-    def _execute(self, frame: bytes) -> Turn | None:
+    def _execute(self, frame: bytes, now: float) -> Turn | None:
         c = self._c
         end = frame.find(b"\0", HEADER)
         if end < 0:
             raise ProtocolViolation("invalid message format: Execute without a portal")
-        statement = c.portals.get(frame[HEADER:end])
+        portal = frame[HEADER:end]
+        statement = c.portals.get(portal)
+        if statement is None and portal in c.portals:
+            return self._refuse_parse(messages.RESERVED, OF_ANOTHER, "", now)
         if statement is None or statement.plain:
             c.queue.append(EXECUTE)
             return None
-        expected = Expected(_E, statement=statement)
+        expected = Expected(_E, statement=statement, whose=self._whose(statement))
         c.queue.append(expected)
         if statement.weight is Weight.HEAVY or (statement.weight is Weight.BACK and c.shifting()):
             c.hold(expected)
@@ -459,12 +529,17 @@ class Requests:
             c.drain()
             return _AGAIN
         before: list[Effect] = []
+        whose = self._whose(statement)
+        late = statement.heard.late(now) if statement.heard is not None else None
+        if late is not None:
+            return self._refuse_parse(messages.RESERVED, late, statement.text, now, whose)
         if statement.judge is not c.judge or statement.key is not c.key:
-            decision = c.judge.decide(c.requester, c.context, statement.text)
+            decision, _ = self._decide(statement.text, statement.heard)
             if isinstance(decision, Refuse):
-                return self._refuse_parse(messages.RESERVED, decision, statement.text, now)
+                return self._refuse_parse(messages.RESERVED, decision, statement.text, now, whose)
             sent = decision.text if isinstance(decision, Redact) else statement.text
-            fresh = Prepared(name, statement.text, sent, statement.types, decision, c.key, c.judge)
+            heard = statement.heard
+            fresh = Prepared(name, statement.text, sent, statement.types, decision, c.key, c.judge, heard)
             fresh.epoch = c.epoch
             fresh.covered = False
             if sent == statement.sent:
@@ -472,7 +547,7 @@ class Requests:
             else:
                 encoded = self._encoded(sent)
                 if statement.types is None or encoded is None:
-                    return self._refuse_parse(messages.RESERVED, _NOT_AGAIN, statement.text, now)
+                    return self._refuse_parse(messages.RESERVED, NOT_AGAIN, statement.text, now)
                 if name:
                     c.queue.append(Expected(_C, silent=True, name=name))
                     before.append(ToServer(messages.close_statement(name)))
@@ -483,12 +558,13 @@ class Requests:
         if statement.recorded and kind is BIND:
             # each execution is remembered; the entry made at Parse stands for the first
             if not statement.covered:
-                before.insert(0, c.record(now, c.next_id(statement.decision), statement.decision, statement.text))
+                id = c.next_id(statement.decision)
+                before.insert(0, c.record(now, id, statement.decision, statement.text, None, whose))
             statement.covered = False
-        if statement.sent == statement.text:
+        if statement.sent == statement.text and whose is None:
             c.queue.append(kind)
         else:
-            c.queue.append(Expected(kind.kind, texts=(statement.text, statement.sent)))
+            c.queue.append(Expected(kind.kind, texts=(statement.text, statement.sent), whose=whose))
         return Turn(before, passes=True) if before else None
 
     # -------------------------------------------------------------- texts
@@ -516,46 +592,8 @@ class Requests:
         sent = self._encoded(decision.text_for(id))
         return Refuse(Refuse.failing(), decision.problem).text_for(id).encode() if sent is None else sent
 
-    def _unreadable(self, text: bytes) -> Refuse:
-        encoding = self._c.context.encoding
-        codec = codec_of(encoding)
-        if codec is None:
-            return Refuse(
-                Refuse.failing(),
-                Problem("0A000", f'statements in client_encoding "{encoding}" are not supported', "", "Use UTF8."),
-            )
-        try:
-            text.decode(codec)
-            said = ""
-        except UnicodeDecodeError as e:
-            said = " ".join(f"0x{b:02x}" for b in text[e.start : max(e.end, e.start + 1)])
-        return Refuse(Refuse.failing(), Problem("22021", f'invalid byte sequence for encoding "{encoding}": {said}'))
-
 
 def _slice(data: bytes, start: int, stop: int) -> bytes | memoryview:
     if stop - start < 4096 or (start == 0 and stop == len(data)):
         return data[start:stop]
     return memoryview(data)[start:stop]
-
-
-def _too_long(limit: int) -> Refuse:
-    return Refuse(
-        Refuse.failing(),
-        Problem(
-            "54000", f"statements longer than {limit} bytes are refused", "", "Send data as parameters, or use COPY."
-        ),
-    )
-
-
-_FUNCTION_CALL = Refuse(
-    Refuse.failing(),
-    Problem("42501", "function call messages are refused", "", "Call the function in a SELECT."),
-)
-_NOT_AGAIN = Refuse(
-    Refuse.failing(),
-    Problem("0A000", "what this prepared statement may show has changed", "", "Prepare it again."),
-)
-_UNSENDABLE = Refuse(
-    Refuse.failing(),
-    Problem("22P05", "the rewritten statement has characters that client_encoding does not", "", "Use UTF8."),
-)
