@@ -4,13 +4,16 @@ Knows a judge's shields. Must not know what is granted. The rule: what the proxy
 without reading it, needs no privilege; everything else stays. So hidden columns lose SELECT, and INSERT and UPDATE,
 since the proxy lets nobody write what he may not see; other privileges to write go only where the proxy refuses every
 such write, because its outcome tells. TRIGGER goes because a trigger's function is handed whole rows, REFERENCES
-because a foreign key asks whether a value is there.
+because a foreign key asks whether a value is there. Where a function that runs as its caller writes to a relation (a
+trigger that keeps a journal), the privileges to write stay: no value comes out by them.
 
 Two treatments read what they hide, and their columns stay readable unless `strict`: masks that keep a part of the
 value (a year, the last digits), and rows that are left out (`filter`).
 """
 
 from __future__ import annotations
+
+import re
 
 from redactor.catalog import Catalog, Function, Relation
 from redactor.derivation import ROWS
@@ -24,6 +27,9 @@ SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "xmax", "cmin", "cmax"})
 
 EVERYTHING = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN", "USAGE")
 _NOTHING: frozenset[str] = frozenset()
+_WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "USAGE"})
+_WRITTEN = re.compile(r"""\b(?:into|update|delete\s+from)\s+(?:only\s+)?(?:"?\w+"?\s*\.\s*)?"?(\w+)""")
+"""What a function's text writes to, and more (SELECT INTO a variable): too much here only keeps privileges to write."""
 _EVENTS = {"insert": "INSERT", "update": "UPDATE", "delete": "DELETE"}
 _FREE: Limit = {}
 
@@ -36,6 +42,9 @@ class Limits:
         self.strict = strict
         self._clearances: dict[str, Clearance] = {}
         self._known: dict[tuple[frozenset[str], int], Limit] = {}
+        catalog = engine.catalog
+        bodies = [f.body for f in catalog.functions.values() if not f.security_definer and f.extension is None]
+        self._written = frozenset(w for body in bodies for w in _WRITTEN.findall(body.lower()))
 
     @property
     def catalog(self) -> Catalog:
@@ -75,8 +84,15 @@ class Limits:
                 known = {"EXECUTE": _NOTHING} if clearance.function(target) else _FREE
             else:
                 known = self._relation(clearance, target)
+                if self.written_by_callers(target):
+                    known = {p: c for p, c in known.items() if p not in _WRITES}
             self._known[key] = known
         return known
+
+    def written_by_callers(self, relation: Relation) -> bool:
+        """Whether a function with its caller's rights writes to the relation (or to the one that a sequence is of)."""
+        owner = self.catalog.relations.get(relation.owned_by[0]) if relation.owned_by else None
+        return (owner or relation).name.lower() in self._written
 
     def hidden(self, login: str, relation: Relation) -> tuple[str, ...]:
         """The columns whose values a login is not to get from the database itself, in order; all of a closed one."""

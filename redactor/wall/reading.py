@@ -131,7 +131,7 @@ async def read_server(connection: asyncpg.Connection) -> Server:
     try:
         [one] = await rows(
             "SELECT current_database()::text AS database, current_user::text AS login,"
-            " inet_client_addr()::text AS client, pg_get_userbyid(datdba)::text AS owner,"
+            " host(inet_client_addr()) AS client, pg_get_userbyid(datdba)::text AS owner,"
             " extract(epoch FROM clock_timestamp())::float8 AS clock,"
             " current_setting('server_version_num')::int AS version FROM pg_database WHERE datname = current_database()"
         ) or [None]

@@ -301,7 +301,8 @@ def _hba(server: Server, allowed: list[_Network]) -> Iterator[Finding]:
 
 def _network(address: str, netmask: str) -> _Network | None:
     try:
-        return ipaddress.ip_network(f"{address}/{netmask}" if netmask else address, strict=False)
+        bits = int(ipaddress.ip_address(netmask)).bit_count() if netmask else None
+        return ipaddress.ip_network(address if bits is None else f"{address}/{bits}", strict=False)
     except ValueError:
         return None
 

@@ -6,11 +6,13 @@ Knows how to harden the cities' templates, so that every restored city has the w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from redactor import policy, review, upstream
 from redactor.config import Upstream
@@ -21,7 +23,7 @@ from redactor.wall import plan, statements
 from redactor.wall.limits import Limits
 from redactor.wall.reading import read_holdings
 from tests.noninterference import city
-from tests.noninterference.through import configure
+from tests.noninterference.through import configure, redactor
 from tests.proxy.running import running
 from tests.servers import Server
 
@@ -77,3 +79,22 @@ def proxy(server: Server) -> Iterator[str]:
     places = {n: Upstream("127.0.0.1", server.port, "redactor", n) for n in SIDES}
     with running(server, AllowsEverything(), wrap=lambda s: replace(s, databases=places)) as made:  # type: ignore[arg-type]
         yield f"postgresql://127.0.0.1:{made.port}"
+
+
+def _url(pair: city.Pair, name: str) -> str:
+    to = conninfo_to_dict(pair.server)
+    return f"postgresql://postgres@{to['host']}:{to['port']}/{name}"
+
+
+@contextmanager
+def walled(pair: city.Pair, directory: Path) -> Iterator[tuple[str, Callable[[], None]]]:
+    """redactor as it runs, in front of city_a: its DSN, and what puts the wall up in city_a alone."""
+    with redactor(pair, directory) as dsn:
+        files = (directory / "city_a.yaml").read_text(), (directory / "policy.yaml").read_text()
+        text = asyncio.run(_wall(_url(pair, "city_a"), *files))
+
+        def harden_one() -> None:
+            with psycopg.connect(pair.at("city_a"), autocommit=True) as c:
+                c.execute(text.encode())
+
+        yield dsn, harden_one

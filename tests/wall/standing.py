@@ -58,9 +58,13 @@ relations:
       initial: {}
   city.notes: {columns: {note_id: {}, person_id: {}, body: {}}}
   city.cases: {tags: [programme.refugee], columns: {case_id: {}, person_id: {}, what: {}}}
+  city.journal: {columns: {entry_id: {}, before: {tags: [status]}}}
+  city.ledger: {tags: [programme.audit], columns: {entry_id: {}, what: {}}}
   city.visits: {columns: {visit_id: {}, on_day: {}, payer: {tags: [programme]}}}
   city.contacts: {columns: {contact_id: {}, born_in: {tags: [origin]}}}
   city.officers: {columns: {contact_id: {}, born_in: {}, badge: {}}}
+functions:
+  city.keep(): {safe: true, because: writes into tagged columns and rows alone}
 """
 
 

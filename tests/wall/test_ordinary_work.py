@@ -36,6 +36,7 @@ WORK = [
     "DELETE FROM city.notes USING city.people p WHERE p.person_id = notes.person_id RETURNING body",
     "INSERT INTO city.notes (person_id, body) VALUES (1, 'x')",
     "UPDATE city.notes SET body = 'y'",
+    "UPDATE city.wards SET name = upper(name)",  # its trigger writes into hidden columns, as the caller
     "SELECT * FROM city.visits",
     "INSERT INTO city.visits VALUES (3, '2015-01-01')",
     "SELECT on_day FROM city.visits_old",
@@ -68,6 +69,9 @@ READS = [
     "SELECT * FROM city.by_status",
     "SELECT 1 FROM city.cases",
     "INSERT INTO city.cases (what) VALUES ('x')",
+    "SELECT before FROM city.journal",
+    "SELECT 1 FROM city.ledger",
+    "INSERT INTO city.journal (before) VALUES ('{}') RETURNING before",
     "SELECT last_value FROM city.cases_case_id_seq",
     "SELECT city.status_of(1)",
     "SELECT city.status_as_caller(1)",
