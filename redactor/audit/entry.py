@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 
 from redactor.audit.sealing import Seal
-from redactor.model import Entry, Problem, RuleHit
+from redactor.model import Entry, Problem, Requester, RuleHit
 
 VERSION = 1
 TEXT_LIMIT = 1 << 20
@@ -30,7 +30,7 @@ SHAPE_LIMIT = 1 << 16
 FIELDS: dict[str, str] = {
     "address": "where the requester connected from",
     "at": "time, UTC, microseconds (RFC 3339)",
-    "authentication": "how the database authenticated the requester",
+    "authentication": "how the requester was authenticated, by the database or the proxy",
     "columns": "protected and other columns used: [{column, use}]",
     "database": "the database's name",
     "decision": "the decision's id, as the client was told",
@@ -40,6 +40,7 @@ FIELDS: dict[str, str] = {
     "kind": "decision; or retention, key (which have fields of their own: at, because, months, through; introduction)",
     "login": "who asked",
     "number": "the entry's number in that journal, from 0",
+    "on_behalf_of": "the person whom a token named, as provider/subject: the end user, or who logged in; or empty",
     "outcome": "sent, refused, tripwire, ...",
     "rules": "the policy's rules that took part: [{because, columns, rule}]",
     "sealed": "what the auditor can open: {bytes, cut, sha256, to}; sha256 is of the sealed text, bytes of the text, "
@@ -124,6 +125,7 @@ def close(entry: Entry, digest_key: bytes, seal: Seal, to: str) -> Closed:
         "groups": sorted(clean(g) for g in entry.requester.groups),
         "kind": "decision",
         "login": clean(entry.requester.login),
+        "on_behalf_of": _person(entry.requester),
         "outcome": clean(entry.outcome),
         "rules": [_rule(r) for r in entry.rules],
         "sealed": {
@@ -164,6 +166,11 @@ def place(body: bytes, journal: str, number: int, sequence: int) -> tuple[bytes,
     value: dict[str, Any] = orjson.loads(body)
     value["journal"], value["number"], value["sequence"] = journal, number, sequence
     return canonical(value), value
+
+
+def _person(requester: Requester) -> str:
+    identity = requester.on_behalf_of or requester.identity
+    return clean(str(identity)) if identity is not None and identity.subject else ""
 
 
 def _rule(hit: RuleHit) -> dict[str, object]:

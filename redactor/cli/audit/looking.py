@@ -185,7 +185,7 @@ def _sheet(entry: Stored, covered: str, opened: dict[str, Any] | None) -> Table:
     for name in ("at", "kind", "verdict", "outcome", "decision", "login", "groups", "database", "address"):
         if v.get(name):
             table.add_row(name, _plain(", ".join(v[name]) if name == "groups" else str(v[name])))
-    for name in ("authentication", "sqlstate", "because", "through"):
+    for name in ("on_behalf_of", "authentication", "sqlstate", "because", "through"):
         if name in v and v[name] != "":
             table.add_row(name, _plain(str(v[name])))
     for rule in v.get("rules", ()):
