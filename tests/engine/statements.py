@@ -56,18 +56,24 @@ class Maker:
     """Makes statements from a seed."""
 
     random: Random
-    count: int = field(default=0)
+    count: int = 0
+    used: set[str] = field(default_factory=set)
 
     def alias(self) -> str:
         self.count += 1
-        return f"t{self.count}"
+        return self.random.choice((f"t{self.count}", f'"T {self.count}"', f'U&"t\\005f{self.count}"'))
 
     def source(self) -> tuple[Source, str]:
         table = self.random.choice(TABLES)
+        bare = table.name.removeprefix("ONLY ").split(".")[-1]
+        if bare not in self.used and self.random.random() < 0.25:
+            self.used.add(bare)
+            return Source(bare, table), table.name
         alias = self.alias()
         return Source(alias, table), f"{table.name}{self.random.choice((' ', ' AS ', '/**/'))}{alias}"
 
     def statement(self) -> str:
+        self.used.clear()
         match self.random.randrange(8):
             case 0:
                 arms = [self.plain(), self.plain()]
