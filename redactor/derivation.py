@@ -10,12 +10,14 @@ Computed once for a catalog, on demand and remembered; cycles (a view on a funct
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from redactor.catalog import Cast, Catalog, Constraint, Function, Operator, Relation, Trigger, Type
 from redactor.errors import RedactorError
 from redactor.model import ColumnName, RelationName
 from redactor.review import Review
+from redactor.signature import Malformed, split_name
 from redactor.sql import grammar
 from redactor.sql.grammar import Node
 from redactor.sql.labels import walk
@@ -25,6 +27,8 @@ from redactor.sql.scopes import CLEAN, Output, Scope, Source, Taint, join
 from redactor.sql.survey import survey
 
 ROWS = "*"
+_NEXTVAL = re.compile(r"nextval\('((?:[^']|'')+)'::regclass\)\Z")
+
 _DERIVED = ("v", "m")
 _STORED = ("r", "p", "f", "m")
 
@@ -127,8 +131,30 @@ class Derivation:
             if c.generated is not None:
                 found[c.name] |= self._expression_over(c.generated, relation, found)
             elif c.default is not None:
-                found[c.name] |= self._expression_over(c.default, relation, {})
+                found[c.name] |= self._default(c.default, relation)
         return found
+
+    def _default(self, text: str, relation: Relation) -> Taint:
+        """What a default derives from. A number drawn from a sequence tells of the rows that the sequence counts."""
+        drawn = _NEXTVAL.match(text)
+        if drawn is None:
+            return self._expression_over(text, relation, {})
+        try:
+            (statement,) = grammar.parse(b"SELECT FROM " + drawn[1].replace("''", "'").encode())
+        except RedactorError:
+            return opaque("expression", text[:60])
+        (named,) = statement.node["SelectStmt"]["fromClause"]
+        sequences = self._candidates(named["RangeVar"])
+        if not sequences:
+            return opaque("expression", text[:60])
+        taint: Taint = CLEAN
+        for sequence in sequences:
+            owner = self.catalog.relations.get(sequence.owned_by[0]) if sequence.owned_by else None
+            if owner is not None and owner.oid != relation.oid:
+                number = sequence.owned_by[1] if sequence.owned_by else 0
+                counted = next((c.name for c in owner.columns if c.number == number), ROWS)
+                taint |= {rows_of(owner.qualified), self._name(owner, counted)}
+        return taint
 
     @staticmethod
     def _name(relation: Relation, column: str) -> ColumnName:
@@ -279,7 +305,29 @@ class Derivation:
 
     def _call(self, call: Node) -> Taint:
         words = [p["String"]["sval"] for p in call["funcname"]]
-        return self.called(words[-2] if len(words) > 1 else None, words[-1])
+        schema, name = words[-2] if len(words) > 1 else None, words[-1]
+        if schema in (None, "pg_catalog") and not self.catalog.functions_named(name):
+            if name in ("current_setting", "lastval"):
+                return CLEAN
+            if name in ("nextval", "currval", "setval"):
+                return self._sequence(call)
+        return self.called(schema, name)
+
+    def _sequence(self, call: Node) -> Taint:
+        """What a call on a sequence tells of: how many rows the table has that the sequence belongs to."""
+        argument: Node = next(iter(call.get("args", ())), {})
+        while "TypeCast" in argument:
+            argument = argument["TypeCast"]["arg"]
+        text = argument.get("A_Const", {}).get("sval", {}).get("sval")
+        try:
+            parts = split_name(text) if isinstance(text, str) else ()
+        except Malformed:
+            parts = ()
+        if not parts:
+            return opaque("sequence", "of no fixed name")
+        wanted = {"relname": parts[-1], **({"schemaname": parts[-2]} if len(parts) > 1 else {})}
+        owners = [r.owned_by[0] for r in self._candidates(wanted) if r.owned_by is not None]
+        return frozenset(rows_of(self.catalog.relations[o].qualified) for o in owners if o in self.catalog.relations)
 
     def called(self, schema: str | None, name: str) -> Taint:
         """What any function that the name could mean reads."""

@@ -7,6 +7,7 @@ cannot be answered is refused; what was decided is remembered within bounds.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -47,6 +48,7 @@ REMEMBERED_BYTES = 32 * 1024 * 1024
 """How much text the decisions that are remembered may hold, all requesters together."""
 
 _LARGEST_REMEMBERED = 64 * 1024
+_LARGE = 256 * 1024
 
 _CONTEXTUAL = frozenset({"ExecuteStmt", "CreateTableAsStmt", "ExplainStmt"})
 """Kinds whose meaning also hangs on what the session has prepared."""
@@ -225,6 +227,18 @@ class Engine:
 
     def _decide(self, requester: Requester, world: World, context: Context, text: str) -> tuple[Decision, bool]:
         source = text.encode("utf-8", "surrogatepass")
+        if len(source) < _LARGE:
+            return self._read(requester, world, context, source)
+        # a tree of a million nodes has no cycles; the collector would go through it again and again while it grows
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return self._read(requester, world, context, source)
+        finally:
+            if collecting:
+                gc.enable()
+
+    def _read(self, requester: Requester, world: World, context: Context, source: bytes) -> tuple[Decision, bool]:
         try:
             statements = grammar.parse(source)
         except SyntaxProblem as e:

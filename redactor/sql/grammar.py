@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from postgast.native import lib
@@ -72,8 +72,7 @@ class Statement:
         return next(iter(self.node), "Empty")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A token; `start` and `end` are byte offsets. `kind` is the grammar's name for it, such as IDENT or ASCII_40."""
 
     kind: int

@@ -91,7 +91,8 @@ def walk(node: Any) -> Iterator[tuple[str, Node]]:
     while stack:
         item = stack.pop()
         if type(item) is list:
-            stack.extend(item)
+            # constants have nothing below them
+            stack.extend(child for child in item if type(child) is not dict or "A_Const" not in child)
         elif type(item) is dict:
             for key, inner in item.items():
                 if type(inner) is dict:

@@ -81,7 +81,6 @@ class Survey:
     columns: list[ColumnRefNode] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
-    constants: list[tuple[str, str]] = field(default_factory=list)
     nested: set[str] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
     natural: bool = False
@@ -144,12 +143,15 @@ def survey(node: Node, also: frozenset[str] = frozenset()) -> Survey:
         item, ctes, role = stack.pop()
         if type(item) is list:
             for child in item:
-                if type(child) is dict:
+                # constants name nothing; a long VALUES list is made of them
+                if type(child) is dict and "A_Const" not in child:
                     stack.append((child, ctes, Role.READ))
             continue
         for key, value in item.items():
             kind = type(value)
             if kind is dict:
+                if key == "A_Const":
+                    continue
                 if key[0].isupper():
                     if key not in known:
                         found.unknown.add(key)
@@ -192,12 +194,10 @@ def _enter(
         case "ColumnRef":
             _column(value, found)
             return None
-        case "A_Const" | "String" | "Integer" | "Float" | "A_Star" | "SetToDefault" | "ParamRef":
+        case "String" | "Integer" | "Float" | "A_Star" | "SetToDefault" | "ParamRef":
             text = value.get("sval")
             if isinstance(text, str):
                 found.names.add(text)
-            elif isinstance(text, dict):
-                found.constants.append((text.get("sval", ""), ""))
             return None
         case "RangeVar":
             _relation(value, ctes, role, found)

@@ -1,0 +1,56 @@
+"""A default that counts: harmless where the sequence counts rows that may be seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from redactor import policy, review
+from redactor.context import Context
+from redactor.engine import Engine
+from redactor.model import Allow, Refuse, Requester
+from redactor.upstream import connect, read_catalog
+from tests.servers import Server
+
+SCHEMA = """
+DROP SCHEMA IF EXISTS counting CASCADE;
+CREATE SCHEMA counting;
+CREATE TABLE counting.logs (id serial PRIMARY KEY, note text, who text DEFAULT current_setting('app.user', true));
+CREATE TABLE counting.secrets (id serial PRIMARY KEY, note text);
+CREATE TABLE counting.shadows (id int DEFAULT nextval('counting.secrets_id_seq'), note text);
+"""
+REVIEW = """
+database: postgres
+relations:
+  counting.logs: {columns: {id: {}, note: {}, who: {}}}
+  counting.secrets: {tags: [programme.refugee], columns: {id: {}, note: {}}}
+  counting.shadows: {columns: {id: {}, note: {}}}
+"""
+POLICY = "rules: [{id: rows, tags: [programme], otherwise: refuse, because: a test}]"
+
+
+@pytest.fixture
+async def engine(postgres18: Server) -> Engine:
+    connection = await connect(postgres18.dsn())
+    try:
+        await connection.execute(SCHEMA)
+        catalog = await read_catalog(connection, "postgres")
+    finally:
+        await connection.close()
+    return Engine(catalog, policy.parse(POLICY, "policy.yaml"), review.parse(REVIEW, "catalog.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("SELECT * FROM counting.logs", Allow),
+        ("INSERT INTO counting.logs (note) VALUES ('x') RETURNING *", Allow),
+        ("UPDATE counting.logs SET note = 'y' WHERE id = 1", Allow),
+        ("SELECT nextval('counting.logs_id_seq')", Allow),
+        ("SELECT id FROM counting.secrets", Refuse),
+        ("SELECT nextval('counting.secrets_id_seq')", Refuse),
+        ("SELECT id FROM counting.shadows WHERE id > 5", Refuse),
+    ],
+)
+async def test_a_serial_column_is_as_open_as_its_table(engine: Engine, text: str, kind: type) -> None:
+    decision = engine.decide(Requester("clerk", "postgres"), Context.start("clerk"), text)
+    assert isinstance(decision, kind), decision
