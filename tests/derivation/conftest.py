@@ -24,6 +24,10 @@ relations:
   public.parts: {columns: {id: {}, kind: {tags: [status]}, name: {}}}
   public.above: {columns: {id: {}, mark: {tags: [status]}}}
   public.below: {columns: {id: {}, mark: {}, more: {}}}
+  public.numbered: {columns: {id: {}, other: {}, name: {}, secret: {tags: [status]}}}
+  public.sharing: {columns: {id: {}, name: {}}}
+  public.hushed_numbers: {tags: [programme], columns: {id: {}}}
+  public.borrowing: {columns: {id: {}, number: {}}}
 functions:
   public.declared(text): {safe: true, because: tried}
   public.denied(): {safe: false, because: tried}

@@ -130,3 +130,10 @@ $$BEGIN IF (SELECT max(secret) FROM persons) = NEW.note THEN RAISE EXCEPTION 'no
 CREATE TRIGGER t BEFORE INSERT ON noted FOR EACH ROW EXECUTE FUNCTION told_trigger();
 CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.note := now()::text; RETURN NEW; END$$;
 CREATE TRIGGER s BEFORE UPDATE ON plain FOR EACH ROW EXECUTE FUNCTION stamp();
+
+-- numbers
+CREATE TABLE numbered (id serial PRIMARY KEY, other bigserial UNIQUE, name text, secret text);
+CREATE SEQUENCE shared;
+CREATE TABLE sharing (id bigint PRIMARY KEY DEFAULT nextval('shared'), name text);
+CREATE TABLE hushed_numbers (id serial PRIMARY KEY);
+CREATE TABLE borrowing (id integer, number integer DEFAULT nextval('hushed_numbers_id_seq'));

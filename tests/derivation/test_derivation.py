@@ -80,6 +80,9 @@ def test_views(engine: Engine) -> None:
         ("parts", {"kind"}),
         ("above", {"mark"}),
         ("below", {"mark"}),
+        ("numbered", {"secret"}),
+        ("sharing", set()),
+        ("borrowing", {"number"}),
     ],
 )
 def test_columns(engine: Engine, name: str, hidden: set[str]) -> None:
@@ -124,6 +127,8 @@ def test_the_approved_see_all(engine: Engine) -> None:
         ("SELECT clean_total(id) FROM plain", True),
         ("SELECT opaque_open('SELECT 1')", False),
         ("INSERT INTO computed (id) VALUES (1)", True),
+        ("INSERT INTO numbered (name) VALUES ('x') RETURNING id", True),
+        ("INSERT INTO sharing (name) VALUES ('x') RETURNING id", True),
         ("INSERT INTO computed (id) VALUES (1) RETURNING given", True),
         ("INSERT INTO noted VALUES (1, 'x')", False),
         ("UPDATE plain SET name = 'x'", True),
