@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import uvloop
 
 from redactor.config import Address, Upstream
 from redactor.errors import LogUnavailable
+from redactor.identity import Providers
 from redactor.model import Entry, Judge
 from redactor.proxy import Proxy, Settings, serve
 from tests import servers
@@ -61,6 +63,12 @@ class Running:
         self.state["judge"] = judge
 
     @property
+    def reports(self) -> list[tuple[str, dict[str, str]]]:
+        """What the operator has been told: events and details."""
+        found: list[tuple[str, dict[str, str]]] = self.state["reports"]
+        return found
+
+    @property
     def refreshes(self) -> list[str]:
         found: list[str] = self.state["refreshes"]
         return found
@@ -77,15 +85,17 @@ class Running:
 @contextmanager
 def running(
     server: servers.Server,
-    judge: WordJudge | None = None,
+    judge: Judge | None = None,
     tls: Any = None,
     upstream: Upstream | None = None,
     more: dict[str, Any] | None = None,
     wrap: Callable[[Settings], Settings] = lambda s: s,
+    providers: Providers | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> Iterator[Running]:
     """A proxy in front of that server, for the databases `postgres`, `other` (also postgres) and `nowhere` (down)."""
     loop = uvloop.new_event_loop()
-    state: dict[str, Any] = {"judge": judge or WordJudge(), "refreshes": []}
+    state: dict[str, Any] = {"judge": judge or WordJudge(), "refreshes": [], "reports": []}
     log = Memory()
     there = upstream or Upstream("127.0.0.1", server.port, "postgres", "postgres")
     nowhere = Upstream("127.0.0.1", servers.free_port(), "postgres", "postgres")
@@ -98,12 +108,17 @@ def running(
             state["judge"] = state["refreshed"]
 
     async def begin() -> Proxy:
+        if providers is not None:
+            await providers.refresh()
         return await serve(
             settings,
             current=lambda database: state["judge"],
             groups_of=lambda database, login: frozenset({f"group_of_{login}"}),
             refresh=refresh,
             log=log,
+            providers=providers,
+            report=lambda event, details: state["reports"].append((event, dict(details))),
+            clock=clock,
         )
 
     ready = threading.Event()
