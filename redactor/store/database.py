@@ -25,6 +25,8 @@ T = TypeVar("T")
 REVISION = "0001"
 """The newest migration."""
 
+STORE_SECONDS = 30.0
+
 
 def parse(url: str) -> URL:
     """A store's URL as SQLAlchemy's; ConfigurationError where it is none that can be used."""
@@ -73,7 +75,9 @@ class Database:
                 instead = "redactor serve makes it when it first starts; is this the right path?"
                 raise ConfigurationError([Fault("store", 0, 0, f"there is no store {path}", instead)])
         try:
-            self._engine = create_engine(self.url, hide_parameters=True, pool_pre_ping=True)
+            # A server that has gone without a word must not hold the store's only thread for ever.
+            arguments = {"timeout": STORE_SECONDS} if self.url.get_backend_name() == "postgresql" else {}
+            self._engine = create_engine(self.url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
         except ImportError as e:
             raise ConfigurationError([Fault("store", 0, 0, str(e), "pip install pg8000")]) from None
         if self._engine.dialect.name == "sqlite":

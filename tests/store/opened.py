@@ -29,9 +29,9 @@ async def append(log: Log, numbers: range) -> None:
     await asyncio.gather(*[log.append(sample(i)) for i in numbers])
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Wait at most 10 seconds for something that the log does by itself."""
-    async with asyncio.timeout(10):
+async def until(condition: Callable[[], object], seconds: float = 10) -> None:
+    """Wait at most so long for something that the log does by itself."""
+    async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

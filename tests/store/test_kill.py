@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.store import victim
+from tests.store.campaign import report
 from tests.store.opened import decisions, opened, whole
 
 
@@ -69,5 +70,4 @@ async def test_kill_9(tmp_path: Path) -> None:
 @pytest.mark.slow
 async def test_kill_9_five_hundred_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     figures = await campaign(tmp_path, 500)
-    with capsys.disabled():
-        print(f"\nkill -9 campaign: {figures}")
+    report("kill -9 of the only process", figures, capsys)

@@ -7,9 +7,13 @@ an entry of the log, there before it is done.
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 from sqlalchemy import func, select
 
@@ -49,7 +53,8 @@ def retire(
         return
     if not yes:
         typer.confirm(f"Destroy the texts of entries 0 to {through}? No copy can bring them back", abort=True)
-    count = asyncio.run(_retire(url, place, auditor, through, because, text[:7]))
+    with _warnings_aside():
+        count = asyncio.run(_retire(url, place, auditor, through, because, text[:7]))
     typer.echo(f"{count} texts of entries 0 to {through} are gone, and the keys of the months before {text[:7]}.")
 
 
@@ -61,12 +66,25 @@ async def _retire(url: str, place: Path | None, auditor: Path | None, through: i
         await log.close()
 
 
+@contextmanager
+def _warnings_aside() -> Iterator[None]:
+    """What the log has to say to its operator goes to stderr: stdout has the command's own result."""
+    before = structlog.get_config()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
 def rotate(config: Config = DEFAULT, store: Store = None, directory: Directory = None) -> None:
     """Sign the log with a new key from now on. The old key introduces it; processes that run follow by themselves."""
     url, place, auditor = place_of(config, store, directory)
     with Reader(url, place):  # that there is a log: none is to be made here
         pass
-    typer.echo(asyncio.run(_rotate(url, place, auditor)))
+    with _warnings_aside():
+        new = asyncio.run(_rotate(url, place, auditor))
+    typer.echo(new)
     typer.echo("log.pub now says so: verification goes on from its first line, which has not changed.", err=True)
 
 

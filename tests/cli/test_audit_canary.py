@@ -1,0 +1,94 @@
+"""Values seeded through the real proxy stand in clear nowhere: store, journal, operator's log, forwarded entries."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.cli.test_serve import Installation, counter, until
+from tests.servers import Server
+
+__all__ = ["counter"]
+
+SEEDS = [f"zyzzyva{i:03}canary" for i in range(12)]
+
+
+@pytest.fixture
+def forwarding(counter: Installation) -> Iterator[Installation]:
+    counter.configure(
+        log="{{publish: ['file://{}/published.txt'], forward: [{}]}}".format(
+            counter.directory,
+            ", ".join(f"'file://{counter.directory}/out.{f}?format={f}'" for f in ("json", "ocsf", "cef", "otlp")),
+        )
+    )
+    return counter
+
+
+def holding(directory: Path) -> set[tuple[str, str]]:
+    """(file, seed) for each file that has a seed in it, in any of the spellings that a log might use."""
+    found = set()
+    for path in directory.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            found |= {(path.name, s) for s in SEEDS if s.encode() in data or s.encode("utf-16-le") in data}
+    return found
+
+
+def statements() -> list[tuple[str, tuple[object, ...]]]:
+    """Each a way for a value to reach the proxy: literals, parameters, comments, errors, COPY, names of settings."""
+    a, b, c, d, e, f, g, h, i, j, k, m = SEEDS
+    return [
+        (f"SELECT name FROM people WHERE status = '{a}'", ()),
+        (f"SELECT name, status, '{b}' FROM people", ()),
+        ("SELECT name FROM people WHERE status = %s", (c,)),
+        (f"SELECT status FROM people /* {d} */", ()),
+        (f"SELEC '{e}'", ()),
+        (f"SELECT name FROM people WHERE status = $x${f}$x$", ()),
+        (f"UPDATE people SET status = '{g}' WHERE id = 1", ()),
+        (f"INSERT INTO people VALUES (77, 'x', '{h}')", ()),
+        (f"SELECT status::int, '{i}' FROM people", ()),
+        (f"SET application_name = '{j}'", ()),
+        (f"DO $$ BEGIN PERFORM '{k}'; END $$", ()),
+        (f"SELECT 1 FROM people WHERE status LIKE E'{m}\\n%%' -- {m}", ()),
+    ]
+
+
+def test_seeded_values_are_in_clear_nowhere(forwarding: Installation, postgres18: Server) -> None:
+    (forwarding.directory / "probe").write_text(SEEDS[3])
+    assert holding(forwarding.directory) == {("probe", SEEDS[3])}, "the search finds what is there"
+    (forwarding.directory / "probe").unlink()
+    process = forwarding.serve()
+    refused = 0
+    for protocol in (False, True):
+        with forwarding.connect("ordinary", application_name=SEEDS[9]) as connection:
+            for sql, parameters in statements():
+                try:
+                    connection.execute(sql, parameters or None, prepare=protocol)  # type: ignore[arg-type]
+                except psycopg.Error:
+                    refused += 1
+            with (
+                contextlib.suppress(psycopg.Error),
+                connection.cursor() as cursor,
+                cursor.copy("COPY people (id, status) FROM STDIN") as copy,
+            ):
+                copy.write(f"99\t{SEEDS[0]}\n")
+    assert refused > 8
+    # As the process is killed: what is in the journal, the store's write-ahead log, half-written files, is looked at.
+    assert holding(forwarding.directory) == set()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert holding(forwarding.directory) == set()
+    again = forwarding.serve()
+    until(lambda: (forwarding.directory / "out.json").exists())
+    again.send_signal(signal.SIGTERM)
+    again.wait(15)
+    assert holding(forwarding.directory) == set()
+    names = {p.name for p in forwarding.directory.rglob("*") if p.is_file() and p.stat().st_size}
+    assert names >= {"redactor.db", "operator.log", "out.json", "out.ocsf", "out.cef", "out.otlp", "published.txt"}
+    text = (forwarding.directory / "out.json").read_text()
+    assert text.count('"verdict":"refused"') + text.count('"verdict":"redacted"') > 10

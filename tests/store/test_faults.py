@@ -1,0 +1,330 @@
+"""Power loss, a store that is down for an hour, clocks that go back, two nodes killed: nothing lost or doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import gc
+import multiprocessing
+import os
+import random
+import select
+import shutil
+import signal
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from redactor.audit.verifier import split_notes
+from redactor.store import Log, Reader, Selection
+from tests.audit.samples import sample
+from tests.servers import Server, free_port
+from tests.store import victim
+from tests.store.campaign import report
+from tests.store.opened import append, crash, decisions, names, opened, until, url, whole
+
+# ------------------------------------------------------------------ power loss
+
+
+class Disk:
+    """What of the journal's files a disk would still have after the power failed: what was synced, and by chance more.
+
+    The store itself relies on SQLite's synchronous=FULL; of it the state as last committed is taken.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.synced: dict[str, int] = {}
+
+    def sync(self, fd: int) -> None:
+        size = os.fstat(fd).st_size
+        os.fdatasync(fd)
+        self.synced[Path(os.readlink(f"/proc/self/fd/{fd}")).stem] = size
+
+    def after_power_loss(self, chance: random.Random, target: Path) -> None:
+        """Files as they are found when the power is back."""
+        (target / "journal").mkdir(parents=True)
+        for name in ("keys", "log.pub", "checkpoints.txt"):
+            source = self.directory / name
+            if source.is_dir():
+                shutil.copytree(source, target / name)
+            elif source.exists():
+                shutil.copy(source, target / name)
+        # The journal first: what has left it since is in the store's later copy.
+        for path in (self.directory / "journal").glob("*.journal"):
+            with contextlib.suppress(FileNotFoundError):
+                data = path.read_bytes()
+                kept = self.synced.get(path.stem, 0)
+                tail = data[kept:]
+                match chance.randrange(4):
+                    case 0:
+                        tail = b""
+                    case 1:
+                        tail = tail[: chance.randrange(len(tail) + 1)]
+                    case 2:
+                        tail = bytes(len(tail))  # the file's length was written, its pages were not
+                    case _:
+                        tail = bytes(b ^ (chance.random() < 0.01) for b in tail)
+                (target / "journal" / path.name).write_bytes(data[:kept] + tail)
+        source_db, copy = sqlite3.connect(self.directory / "redactor.db"), sqlite3.connect(target / "redactor.db")
+        source_db.backup(copy)
+        source_db.close()
+        copy.close()
+
+
+async def power_losses(here: Path, trials: int) -> dict[str, int]:
+    chance = random.Random(2026)
+    acknowledged: list[str] = []
+    place = here / "0"
+    for trial in range(trials):
+        disk = Disk(place)
+        log = await Log.open(url(place), sync=disk.sync, checkpoint_every=40)
+        log._journal._segment_bytes = 20_000
+        stop = asyncio.Event()
+
+        workers = [asyncio.create_task(_work(log, stop, trial * 1_000_000 + i, acknowledged)) for i in range(20)]
+        await asyncio.sleep(chance.uniform(0.01, 0.12))
+        told = list(acknowledged)
+        following = here / str(trial + 1)
+        # In a thread: the writing goes on while the disk is looked at, so that half-written records are met, too.
+        await asyncio.to_thread(disk.after_power_loss, chance, following)
+        stop.set()
+        await asyncio.gather(*workers)
+        await log.close()
+        shutil.rmtree(place)
+        place, acknowledged = following, told
+    async with opened(place):
+        pass
+    there = Counter(decisions(place))
+    lost, doubled = set(acknowledged) - set(there), [d for d, n in there.items() if n > 1]
+    assert lost == set()
+    assert doubled == []
+    assert whole(place) == len(there)
+    return {"trials": trials, "acknowledged": len(acknowledged), "stored": len(there), "lost": 0, "doubled": 0}
+
+
+async def _work(log: Log, stop: asyncio.Event, number: int, acknowledged: list[str]) -> None:
+    while not stop.is_set():
+        await log.append(sample(number))
+        acknowledged.append(f"0123abcd-{number}")
+        number += 100
+
+
+async def test_power_losses(tmp_path: Path) -> None:
+    assert (await power_losses(tmp_path, 6))["acknowledged"] > 100
+
+
+@pytest.mark.slow
+async def test_two_hundred_power_losses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report("power loss", await power_losses(tmp_path, 200), capsys)
+
+
+# ------------------------------------------------------------------ a store that is away
+
+
+@dataclass
+class Line:
+    """A line to a server that can be cut. `up`: whether it connects."""
+
+    port: int
+    up: bool = True
+
+
+@asynccontextmanager
+async def line_to(server: Server) -> AsyncIterator[Line]:
+    writers: set[asyncio.StreamWriter] = set()
+    line = Line(free_port())
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while line.up and (data := await reader.read(65536)):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not line.up:
+            writer.transport.abort()
+            return
+        theirs, ours = await asyncio.open_connection("127.0.0.1", server.port)
+        writers.update((writer, ours))
+        await asyncio.gather(copy(reader, ours), copy(theirs, writer))
+
+    async def watch() -> None:
+        while True:
+            if not line.up:
+                for writer in writers:
+                    writer.transport.abort()
+                writers.clear()
+            await asyncio.sleep(0.01)
+
+    listening = await asyncio.start_server(connected, "127.0.0.1", line.port)
+    watching = asyncio.create_task(watch())
+    try:
+        yield line
+    finally:
+        watching.cancel()
+        line.up = False
+        for writer in writers:
+            writer.transport.abort()
+        listening.close()
+
+
+@pytest.fixture
+def database(postgres18: Server) -> str:
+    with psycopg.connect(postgres18.dsn(), autocommit=True) as admin:
+        admin.execute("DROP DATABASE IF EXISTS logged WITH (FORCE)")
+        admin.execute("CREATE DATABASE logged")
+    return postgres18.dsn("logged")
+
+
+# pg8000 leaves the socket of a broken connection to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_a_store_that_is_down_for_an_hour(database: str, postgres18: Server, tmp_path: Path) -> None:
+    """An hour by the log's clock, 3600 refusals: the line to PostgreSQL is cut, and there again at the end."""
+    now = [1_780_000_000.0]
+    async with line_to(postgres18) as line:
+        store = database.replace(str(postgres18.port), str(line.port))
+        log = await Log.open(store, tmp_path, clock=lambda: now[0])
+        log._journal._segment_bytes = 200_000
+        await append(log, range(10))
+        await log.flush()
+        line.up = False
+        await asyncio.sleep(0.05)
+        for minute in range(60):
+            await append(log, range(10 + minute * 60, 70 + minute * 60))
+            now[0] += 60
+        await until(lambda: log.health().store_problem)
+        health = log.health()
+        assert health.ok
+        assert health.behind > 1_000_000
+        assert health.stored == 10
+        line.up = True
+        await until(lambda: not log.health().behind, seconds=40)
+        assert not log.health().store_problem
+        await log.close()
+    with Reader(database, tmp_path) as reader:
+        assert Counter(e.value["decision"] for e in reader.walk(Selection())) == Counter(names(range(3610)))
+        assert reader.verify((tmp_path / "log.pub").read_text().strip()).ok
+    assert list((tmp_path / "journal").iterdir()) == []
+    gc.collect()
+
+
+# ------------------------------------------------------------------ clocks
+
+
+async def test_a_clock_that_goes_back(tmp_path: Path) -> None:
+    """The order is that of the sequence; what was signed stays signed; nothing is retired before its time."""
+    for start in (2_000_000_000.0, 1_000_000_000.0, 1_500_000_000.0):
+        now = [start]
+        log = await Log.open(url(tmp_path), clock=lambda now=now: now[0], checkpoint_seconds=0.01)
+        for i in range(20):
+            now[0] -= 3600.0
+            await log.append(dataclasses.replace(sample(int(start / 1e8) * 100 + i), at=now[0]))
+        await log.close()
+    assert whole(tmp_path) == 60
+    with Reader(url(tmp_path)) as reader:
+        walked = list(reader.walk(Selection()))
+    assert [e.sequence for e in walked] == list(range(60))
+    assert [e.value["at"] for e in walked] != sorted(e.value["at"] for e in walked)
+    sizes = [int(n.split("\n")[1]) for n in split_notes((tmp_path / "checkpoints.txt").read_text())]
+    assert sizes == sorted(set(sizes))
+
+
+# ------------------------------------------------------------------ two nodes on one store
+
+
+class Node:
+    """A process that logs into the common store; `said`: what was acknowledged to its clients."""
+
+    def __init__(self, directory: Path, store: str, start: int) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["tests.store.victim"])
+        self._mine, theirs = context.Pipe(duplex=False)
+        self.process = context.Process(target=victim.run, args=(directory, theirs, start, store), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.said = b""
+
+    def listen(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if select.select([self._mine.fileno()], [], [], left)[0]:
+                data = os.read(self._mine.fileno(), 1 << 16)
+                assert data, "a node ended by itself"
+                self.said += data
+
+    def kill(self) -> list[str]:
+        assert self.process.pid is not None
+        os.kill(self.process.pid, signal.SIGKILL)
+        while data := os.read(self._mine.fileno(), 1 << 16):
+            self.said += data
+        self.process.join()
+        self._mine.close()
+        return self.said.decode().split("\n")[:-1]
+
+
+async def two_nodes(here: Path, store: str, kills: int) -> dict[str, int]:
+    chance = random.Random(54)
+    log = await Log.open(store, here / "a")
+    await log.close()
+    (here / "b").mkdir()
+    shutil.copytree(here / "a/keys", here / "b/keys")
+    shutil.copy(here / "a/log.pub", here / "b/log.pub")
+    acknowledged: list[str] = []
+    nodes: dict[str, Node] = {}
+    for trial in range(kills):
+        for name in ("a", "b"):
+            if name not in nodes:
+                nodes[name] = Node(here / name, store, (2 * trial + (name == "b")) * 1_000_000)
+        for node in nodes.values():
+            await asyncio.to_thread(node.listen, chance.uniform(0.05, 0.8))
+        acknowledged += nodes.pop(chance.choice("ab")).kill()
+    for node in nodes.values():
+        acknowledged += node.kill()
+    for name in ("a", "b"):  # each node's next start stores what its journal still has
+        log = await Log.open(store, here / name)
+        await log.close()
+    with Reader(store, here / "a") as reader:
+        there = Counter(e.value["decision"] for e in reader.walk(Selection()))
+        kept = [n for name in ("a", "b") for n in split_notes((here / name / "checkpoints.txt").read_text())]
+        verified = reader.verify((here / "a/log.pub").read_text().strip(), kept)
+    assert verified.ok, verified.wrong[:3]
+    assert verified.entries == sum(there.values())
+    assert set(acknowledged) <= set(there)
+    assert [d for d, n in there.items() if n > 1] == []
+    assert len(acknowledged) > kills
+    figures = {"kills": kills + 1, "acknowledged": len(acknowledged), "stored": len(there), "lost": 0, "doubled": 0}
+    return figures | {"checkpoints compared": len(kept), "forks": 0}
+
+
+async def test_two_nodes_on_one_store_are_killed(database: str, tmp_path: Path) -> None:
+    await two_nodes(tmp_path, database, 4)
+
+
+@pytest.mark.slow
+async def test_two_nodes_on_one_store_are_killed_often(
+    database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report("kill -9 of two nodes on one PostgreSQL store", await two_nodes(tmp_path, database, 100), capsys)
+
+
+async def test_a_crash_in_the_middle_of_a_key_change_under_load(tmp_path: Path) -> None:
+    """Logging goes on while the key is changed again and again; a crash follows."""
+    log = await Log.open(url(tmp_path))
+    for turn in range(4):
+        await asyncio.gather(append(log, range(turn * 50, turn * 50 + 50)), log.change_key())
+    await append(log, range(200, 220))
+    await crash(log)
+    async with opened(tmp_path) as again:
+        assert again.health().stored == 224
+    with Reader(url(tmp_path)) as reader:
+        assert reader.verify((tmp_path / "log.pub").read_text().partition("\n")[0]).ok
