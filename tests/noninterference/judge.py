@@ -43,6 +43,11 @@ class Finding:
     def bad(self) -> bool:
         return self.verdict in BAD
 
+    @property
+    def unknown(self) -> bool:
+        """Bad, and not one that is known to be."""
+        return self.bad and not self.probe.open
+
 
 CATALOGS = {
     "pg_class": "relpersistence <> 't' AND relnamespace NOT IN ({temp})",

@@ -95,7 +95,8 @@ def run(o: argparse.Namespace, pair: city.Pair) -> int:
     else:
         wrong, told = [f for f in findings if f.bad], ""
     for f in wrong:
-        print(f"{told or f.verdict}: {f.probe.family}/{f.probe.id}  {f.why[:300]}")
+        known = f" (known: {f.probe.open})" if f.probe.open else ""
+        print(f"{told or f.verdict}: {f.probe.family}/{f.probe.id}  {f.why[:300]}{known}")
     print(
         f"PostgreSQL {pair.major}: {len(findings)} probes, {len(wrong)} wrong, {keeper.restored} restores,"
         f" {time.monotonic() - begun:.1f} s"

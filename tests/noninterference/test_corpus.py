@@ -11,7 +11,7 @@ import pytest
 from tests.noninterference import city, corpus, judge
 from tests.noninterference.corpus import Probe
 
-FIELDS = {"id", "family", "tier", "steps", "as", "wrap", "needs", "start", "error", "note"}
+FIELDS = {"id", "family", "tier", "steps", "as", "wrap", "needs", "start", "error", "note", "open"}
 
 
 @pytest.mark.parametrize("file", [corpus.ATTACKS, corpus.HARMLESS], ids=lambda p: p.stem)
