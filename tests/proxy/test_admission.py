@@ -272,7 +272,7 @@ def test_a_new_certificate_is_shown_without_a_restart(
         proxy.do(show())
         with psycopg.connect(dsn(proxy, other, channel_binding="require")) as c:
             assert c.execute("SELECT current_user").fetchone() == ("by_scram",)
-        with pytest.raises(psycopg.OperationalError, match="certificate verify failed"):
+        with pytest.raises(psycopg.OperationalError, match="SSL error"):
             psycopg.connect(dsn(proxy, authority))
         assert old.execute("SELECT 1").fetchone() == (1,)
 
@@ -326,7 +326,10 @@ def test_whom_a_certificate_names(server: servers.Server, authority: Authority, 
             try:
                 psycopg.connect(dsn(proxy, authority, user, "", **shown)).close()
             except psycopg.OperationalError as e:
-                assert any(s in str(e) for s in ("certificate authentication failed", "unknown ca", "SSL")), e  # noqa: PT017
+                assert any(
+                    s in str(e)
+                    for s in ("certificate authentication failed", "unknown ca", "SSL", "closed the connection")
+                ), e  # noqa: PT017
                 return False
             return True
 
