@@ -10,7 +10,6 @@ Computed once for a catalog, on demand and remembered; cycles (a view on a funct
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 
 from redactor.catalog import Cast, Catalog, Constraint, Function, Operator, Relation, Trigger, Type
@@ -27,8 +26,6 @@ from redactor.sql.scopes import CLEAN, Output, Scope, Source, Taint, join
 from redactor.sql.survey import survey
 
 ROWS = "*"
-_NEXTVAL = re.compile(r"nextval\('((?:[^']|'')+)'::regclass\)\Z")
-
 _DERIVED = ("v", "m")
 _STORED = ("r", "p", "f", "m")
 
@@ -131,30 +128,8 @@ class Derivation:
             if c.generated is not None:
                 found[c.name] |= self._expression_over(c.generated, relation, found)
             elif c.default is not None:
-                found[c.name] |= self._default(c.default, relation)
+                found[c.name] |= self._expression_over(c.default, relation, {})
         return found
-
-    def _default(self, text: str, relation: Relation) -> Taint:
-        """What a default derives from. A number drawn from a sequence tells of the rows that the sequence counts."""
-        drawn = _NEXTVAL.match(text)
-        if drawn is None:
-            return self._expression_over(text, relation, {})
-        try:
-            (statement,) = grammar.parse(b"SELECT FROM " + drawn[1].replace("''", "'").encode())
-        except RedactorError:
-            return opaque("expression", text[:60])
-        (named,) = statement.node["SelectStmt"]["fromClause"]
-        sequences = self._candidates(named["RangeVar"])
-        if not sequences:
-            return opaque("expression", text[:60])
-        taint: Taint = CLEAN
-        for sequence in sequences:
-            owner = self.catalog.relations.get(sequence.owned_by[0]) if sequence.owned_by else None
-            if owner is not None and owner.oid != relation.oid:
-                number = sequence.owned_by[1] if sequence.owned_by else 0
-                counted = next((c.name for c in owner.columns if c.number == number), ROWS)
-                taint |= {rows_of(owner.qualified), self._name(owner, counted)}
-        return taint
 
     @staticmethod
     def _name(relation: Relation, column: str) -> ColumnName:
