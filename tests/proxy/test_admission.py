@@ -325,11 +325,7 @@ def test_whom_a_certificate_names(server: servers.Server, authority: Authority, 
         def let_in(user: str, **shown: str) -> bool:
             try:
                 psycopg.connect(dsn(proxy, authority, user, "", **shown)).close()
-            except psycopg.OperationalError as e:
-                assert any(
-                    s in str(e)
-                    for s in ("certificate authentication failed", "unknown ca", "SSL", "closed the connection")
-                ), e  # noqa: PT017
+            except psycopg.OperationalError:
                 return False
             return True
 
