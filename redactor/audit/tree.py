@@ -54,13 +54,18 @@ def completed(subtrees: Iterable[tuple[int, int, bytes]]) -> list[tuple[int, int
     return [s for s in subtrees if s[0] and s[0] % STRIDE == 0]
 
 
-def from_kept(kept: Nodes) -> Nodes:
-    """All nodes, from those at the levels that are multiples of STRIDE."""
+def from_kept(kept: Callable[[int, int, int], Sequence[bytes]]) -> Nodes:
+    """All nodes, from those at the levels that are multiples of STRIDE.
+
+    `kept`: (level, first index, count) -> so many hashes in a row. Any node takes one question, of 128 at most.
+    """
 
     def node(level: int, index: int) -> bytes:
-        if level % STRIDE == 0:
-            return kept(level, index)
-        return node_hash(node(level - 1, 2 * index), node(level - 1, 2 * index + 1))
+        height = level % STRIDE
+        row = list(kept(level - height, index << height, 1 << height))
+        while len(row) > 1:
+            row = [node_hash(row[i], row[i + 1]) for i in range(0, len(row), 2)]
+        return row[0]
 
     return node
 

@@ -23,15 +23,16 @@ from redactor.store.tables import checkpoints, entries, head, subtrees
 def nodes(connection: Connection) -> tree.Nodes:
     """The tree's nodes, from the store; KeyError where one is missing."""
 
-    def kept(level: int, index: int) -> bytes:
+    def kept(level: int, first: int, count: int) -> list[bytes]:
         if level == 0:
-            query = select(entries.c.leaf_hash).where(entries.c.sequence == index)
+            at, query = entries.c.sequence, select(entries.c.leaf_hash)
         else:
-            query = select(subtrees.c.hash).where(subtrees.c.level == level, subtrees.c.position == index)
-        found = connection.execute(query).scalar()
-        if found is None:
-            raise KeyError((level, index))
-        return bytes(found)
+            at, query = subtrees.c.position, select(subtrees.c.hash).where(subtrees.c.level == level)
+        query = query.where(at >= first, at < first + count).order_by(at)
+        found = [bytes(h) for h in connection.execute(query).scalars()]
+        if len(found) != count:
+            raise KeyError((level, first))
+        return found
 
     return tree.from_kept(kept)
 

@@ -35,9 +35,10 @@ from redactor.store.tables import checkpoints, entries, head
 def verify_store(connection: Connection, public_key: str, published: list[str], kept: list[str]) -> Report:
     """What is wrong with the log in the store. Unverifiable where the public key itself cannot be used.
 
+    `public_key`: the text of a log.pub, of which only the first line is believed: entries introduce later keys.
     `published`: the notes in the file beside the store; `kept`: those that the auditor kept from before.
     """
-    key = PublicKey.read(public_key)
+    key = PublicKey.read(public_key.strip().partition("\n")[0])
     report = Report(origin=key.name)
     keys = _keys(connection, key, report)
     signed = _signed(connection, keys, published, kept, report)

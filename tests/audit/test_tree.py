@@ -148,7 +148,7 @@ def test_every_node_comes_from_the_kept_ones(size: int) -> None:
         kept[0, i] = h
         kept |= {(level, index): digest for level, index, digest in tree.completed(frontier.append(h))}
     assert len(kept) == size + size // 256
-    nodes = tree.from_kept(lambda level, index: kept[level, index])
+    nodes = tree.from_kept(lambda level, first, count: [kept[level, i] for i in range(first, first + count)])
     assert [nodes(*at) for at in tree.frontier(size)] == frontier.hashes
     levels = tree.Levels(hashes(size))
     for index in {0, size // 2, size - 1}:
