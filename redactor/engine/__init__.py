@@ -26,7 +26,9 @@ from redactor.errors import RedactorError, TooMuch
 from redactor.model import (
     Allow,
     Decision,
+    Declare,
     Footprint,
+    Make,
     Problem,
     Redact,
     Refuse,
@@ -183,8 +185,10 @@ class Engine:
         if identity is not requester.on_behalf_of:
             requester = replace(requester, on_behalf_of=identity)
         roles = self.roles_of(requester)
-        # decisions hang on an end user's roles and standing, not on who it is
-        meaning = context.key() if identity is None else (context.login, replace(context.now, identity=None))
+        meaning: tuple[object, ...] = context.key()
+        if identity is not None and not context.now.owns and not context.cursors:
+            # the decision hangs on the end user's roles and standing, not on who it is
+            meaning = (context.login, replace(context.now, identity=None))
         key = (roles, meaning, identity is not None and identity.void, text)
         known = self._known.get(key)
         if known is not None:
@@ -303,10 +307,12 @@ class _Deciding:
                 # a tree that is not as expected is one that is not understood
                 gap = of_gap(s.kind.removesuffix("Stmt"))
                 return self._refuse(s, gap, grammar.shape(source)), contextual
-            self.transitions.append(tuple(reading.transitions))
-            for t in reading.transitions:
+            done = tuple(behalf.stamped(t, self.context.identity) for t in reading.transitions)
+            self.transitions.append(done)
+            named = self.context.identity is not None
+            for t in done:
                 self.context = self.context.after(t)
-                contextual = contextual or isinstance(t, SetIdentity)
+                contextual |= isinstance(t, SetIdentity) or (named and isinstance(t, Make | Declare))
             if self.context.identity is not self.requester.on_behalf_of:
                 # what follows in this text is asked on behalf of somebody else
                 self.requester = replace(self.requester, on_behalf_of=self.context.identity)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from redactor.context import Context
 from redactor.engine.refusal import Refused, imitation
 from redactor.errors import RedactorError
-from redactor.model import Declare, Identity, Own, Problem, SetIdentity, TokenPlace
+from redactor.model import Declare, Identity, Make, Own, Problem, SetIdentity, TokenPlace, Transition
 from redactor.sql import grammar
 from redactor.sql.grammar import Node, Statement
 
@@ -111,10 +112,17 @@ def guard(context: Context, own: Own) -> None:
         raise Refused(Problem("42501", f"{own.name} was made on behalf of another end user", "", hint))
 
 
+def stamped(transition: Transition, identity: Identity | None) -> Transition:
+    """What a statement does to its session, marked with the end user on whose behalf it does."""
+    if isinstance(transition, Make) and identity is not None:
+        return Make(replace(transition.own, maker=identity))
+    return transition
+
+
 def declared(reading: Reading, name: str) -> None:
     """A cursor was declared: its rows stay those of the end user on whose behalf that was done."""
     if reading.speaks:
-        reading.transitions.append(Declare(name))
+        reading.transitions.append(Declare(name, reading.context.behalf))
 
 
 def fetch(reading: Reading, node: Node, statement: Statement) -> None:
@@ -123,7 +131,7 @@ def fetch(reading: Reading, node: Node, statement: Statement) -> None:
     if not reading.speaks:
         return
     name = node.get("portalname", "")
-    declared = reading.context.cursors.get(name)
+    declared = dict(reading.context.cursors).get(name)
     if declared is None:
         raise imitation("34000", f'cursor "{name}" does not exist')
     if declared != reading.context.behalf:

@@ -123,17 +123,10 @@ def settle(
     start: int,
     scattered: list[tuple[RelationRef, Shield]],
     aggregates: Callable[[str], bool],
-    masked: bool,
 ) -> None:
-    """Gives a plain SELECT without ORDER BY one, so that the order of its rows does not show where they lie.
-
-    `masked`: something in it was hidden. A statement that is otherwise untouched is left alone where it looks for some
-    rows and takes the first it finds: an order would have the server find them all.
-    """
+    """Gives a plain SELECT without ORDER BY one, so that the order of its rows does not show where they lie."""
     select = node.get("SelectStmt", {})
     if set(select) & {"sortClause", "groupClause", "distinctClause", "havingClause", "valuesLists", "larg"}:
-        return
-    if not masked and "whereClause" in select and "limitCount" in select:
         return
     targets = [t["ResTarget"]["val"] for t in select.get("targetList", ())]
     if not targets or any(_collects(t, aggregates) for t in targets):

@@ -99,7 +99,7 @@ class Reading:
             select = node.get("SelectStmt", {})
             rows.keep_types(self.text, node, hidden, self.sources(select.get("fromClause", []), select))
         if start is not None and (hidden or self._scattered):
-            hiding.settle(self.text, node, start, [*hidden, *self._scattered], self._aggregates, bool(hidden))
+            hiding.settle(self.text, node, start, [*hidden, *self._scattered], self._aggregates)
         if writes:
             writing.judge(self, node, found)
 
