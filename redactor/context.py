@@ -15,6 +15,7 @@ from typing import assert_never
 from redactor.model import (
     Begin,
     Deallocate,
+    Declare,
     Drop,
     DropTemps,
     Finish,
@@ -61,6 +62,7 @@ class Context:
     """`path`: search_path as set, unresolved (`"$user"` stands as `$user`). `key()` is what a decision hangs on.
 
     `presented`: whom the tokens of the text that is being decided name, by what stands in their place there.
+    `cursors`: (name, for whom it was declared), of a login that speaks for others.
     """
 
     login: str
@@ -71,6 +73,7 @@ class Context:
     levels: tuple[_Level, ...] = ()
     prepared: Mapping[str, Prepare] = field(default_factory=lambda: _NOTHING)
     presented: Mapping[str, Identity] = field(default_factory=lambda: _NOBODY)
+    cursors: frozenset[tuple[str, str]] = frozenset()
 
     @staticmethod
     def start(login: str, path: tuple[str, ...] = ("$user", "public"), encoding: str = "UTF8") -> Context:
@@ -94,19 +97,29 @@ class Context:
     def in_transaction(self) -> bool:
         return bool(self.levels)
 
-    def key(self) -> tuple[str, Settings]:
+    def key(self) -> tuple[str, Settings, frozenset[tuple[str, str]]]:
         """Two contexts with the same key give every statement the same meaning (EXECUTE of a prepared one aside)."""
-        return self.login, self.now
+        return self.login, self.now, self.cursors
+
+    @property
+    def behalf(self) -> str:
+        """For whom is being asked, as a name; empty: for the login itself."""
+        return "" if self.now.identity is None else str(self.now.identity)
 
     def asking_for(self, identity: Identity) -> Context:
         """The context of one text that names the end user itself."""
         return replace(self, now=replace(self.now, identity=identity))
 
-    def voided(self, why: str) -> Context:
-        """The context once the identity in force, wherever a rollback could bring it back, counts no longer."""
+    def voided(self, why: str, any_identity: bool = False) -> Context:
+        """The context once the identity in force, wherever a rollback could bring it back, counts no longer.
+
+        `any_identity`: nor does any other, and the login itself may not go on as if it had named none.
+        """
         gone = self.now.identity
 
         def void(s: Settings) -> Settings:
+            if any_identity:
+                return replace(s, identity=replace(s.identity or Identity("", ""), void=why))
             if s.identity is None or gone is None or replace(s.identity, void=gone.void) != gone:
                 return s
             return replace(s, identity=replace(s.identity, void=why))
@@ -180,6 +193,9 @@ class Context:
             case Deallocate(name):
                 left_over = {k: v for k, v in self.prepared.items() if k != name}
                 return replace(self, prepared=MappingProxyType(left_over))
+            case Declare(name, behalf):
+                others = frozenset(c for c in self.cursors if c[0] != name)
+                return replace(self, cursors=others | {(name, behalf)})
             case SchemaChanged():
                 return self
             case _:

@@ -258,9 +258,10 @@ class Deallocate:
 
 @dataclass(frozen=True, slots=True)
 class Declare:
-    """DECLARE name CURSOR, by a login that speaks for others: what it shows is for whom it was declared."""
+    """DECLARE name CURSOR, by a login that speaks for others. `behalf`: for whom it shows rows; empty: the login."""
 
     name: str
+    behalf: str
 
 
 @dataclass(frozen=True, slots=True)

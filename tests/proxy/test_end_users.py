@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +15,7 @@ from redactor import policy, review
 from redactor.engine import Engine
 from redactor.identity import Providers
 from redactor.model import Verdict
+from redactor.wire.pg.framing import frame
 from tests import servers
 from tests.fixtures.town import read
 from tests.identity.issuer import Issuer
@@ -327,6 +330,49 @@ def test_cursors_are_of_whom_they_were_declared_for(app: psycopg.Connection, app
     with pytest.raises(psycopg.errors.InvalidCursorName):
         app.execute("FETCH FROM unknown")
     app.execute("CLOSE c")
+
+
+def test_what_a_comment_made_is_for_who_it_names(app: psycopg.Connection, approved: str, issuer: Issuer) -> None:
+    """Neither the login itself nor another with the same roles has what was made on behalf of somebody."""
+    carla = issuer.token("carla", groups=["benefits"])
+    by_anna, by_carla = (f"/*redactor_identity='{t}'*/" for t in (approved, carla))
+    app.execute("BEGIN")
+    app.execute(f"DECLARE c SCROLL CURSOR FOR {READ} {by_anna}")
+    app.execute(f"CREATE TEMP TABLE mine AS SELECT status FROM people {by_anna}")
+    for text in ("FETCH FIRST FROM c", "SELECT count(*) FROM mine"):
+        for comment in ("", by_carla):
+            app.execute("SAVEPOINT s")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="another end user"):
+                app.execute(f"{text} {comment}")
+            app.execute("ROLLBACK TO s")
+        assert app.execute(f"{text} {by_anna}").fetchone() in (VISA, (2,))
+    app.execute("ROLLBACK")
+
+
+def test_a_portal_is_not_executed_for_another(app: psycopg.Connection, approved: str) -> None:
+    """Two halves of one execution, with another end user named in between."""
+    speak(app, approved)
+    data = b""
+    for kind, body in (
+        (b"P", b"\0SELECT status FROM people\0\0\0"),
+        (b"B", b"mine\0\0\0\0\0\0\0\0"),
+        (b"E", b"mine\0\0\0\0\x01"),
+        (b"P", b"\0RESET redactor.identity\0\0\0"),
+        (b"B", b"\0\0\0\0\0\0\0\0"),
+        (b"E", b"\0\0\0\0\0"),
+        (b"E", b"mine\0\0\0\0\x01"),
+        (b"S", b""),
+    ):
+        data += frame(kind, body)
+    with socket.socket(fileno=os.dup(app.fileno())) as s:
+        s.setblocking(True)
+        s.settimeout(10)
+        s.sendall(data)
+        got = b""
+        while not got.endswith(frame(b"Z", b"I")):
+            got += s.recv(65536)
+    assert got.count(b"visa") + got.count(b"citizen") == 1
+    assert b"another end user" in got
 
 
 def test_temporary_tables_are_of_whom_they_were_made_for(app: psycopg.Connection, approved: str, ordinary: str) -> None:
