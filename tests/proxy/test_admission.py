@@ -175,6 +175,27 @@ def test_the_database_cannot_be_asked(server: servers.Server, authority: Authori
     assert "42P01" in proxy.reports[0][1]["why"]
 
 
+def test_the_connection_by_which_it_was_asked_may_break(
+    proxy: Running, server: servers.Server, authority: Authority
+) -> None:
+    for _ in range(2):
+        psycopg.connect(dsn(proxy, authority)).close()
+        with psycopg.connect(server.dsn() + "?sslmode=require", autocommit=True) as c:
+            ended = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE usename = 'redactor'"
+            assert c.execute(ended).fetchone() == (1,)
+
+
+def test_a_login_may_be_relayed_and_need_a_certificate(server: servers.Server, authority: Authority) -> None:
+    logins = Logins((LoginRule(LoginMethod.RELAY, certificate=True),))
+    with proxied(server, authority, logins) as proxy:
+        shown = client(authority, "by_password")
+        with psycopg.connect(dsn(proxy, authority, "by_password", **shown)) as c:
+            assert c.execute("SELECT current_user -- record").fetchone() == ("by_password",)
+        assert authentication(proxy) == "password"
+        with pytest.raises(psycopg.OperationalError, match="valid client certificate"):
+            psycopg.connect(dsn(proxy, authority, "by_password"))
+
+
 def test_scram_where_there_is_no_tls_at_all(postgres18: servers.Server) -> None:
     with psycopg.connect(postgres18.dsn(), autocommit=True) as c:
         c.execute("DROP ROLE IF EXISTS by_verifier")
