@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "redactor-clients"
 
 
 def need(*programs: str) -> None:
@@ -29,12 +30,13 @@ def built(language: str, *commands: list[str]) -> Path:
     digest = hashlib.sha256()
     for file in sorted(p for p in source.rglob("*") if p.is_file()):
         digest.update(file.relative_to(source).as_posix().encode() + b"\0" + file.read_bytes())
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "redactor-clients"
+    cache = CACHE
     at = cache / f"{language}-{digest.hexdigest()[:16]}"
     if not (at / ".built").exists():
         shutil.copytree(source, at, dirs_exist_ok=True)
+        environment = {**os.environ, "CARGO_TARGET_DIR": str(CACHE / "cargo")}  # its libraries are slow to compile
         for command in commands:
-            done = subprocess.run(command, cwd=at, capture_output=True, text=True, timeout=1500)
+            done = subprocess.run(command, cwd=at, env=environment, capture_output=True, text=True, timeout=1500)
             if done.returncode:
                 pytest.skip(f"{command[0]} could not build it here: {(done.stderr or done.stdout).strip()[-300:]}")
         (at / ".built").touch()

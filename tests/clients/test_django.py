@@ -22,11 +22,14 @@ def _version(version: Callable[[str], None]) -> None:
 
 
 def run(a: Access, *arguments: str) -> Any:
-    return program([sys.executable, "-W", "error", *arguments], a, cwd=SITE, env={"DJANGO_SETTINGS_MODULE": "settings"}).stdout
+    return program(
+        [sys.executable, "-W", "error", *arguments], a, cwd=SITE, env={"DJANGO_SETTINGS_MODULE": "settings"}
+    ).stdout
 
 
 @pytest.mark.client(
-    "Django", "ORM: filters, joins, aggregates, prefetch, windows, JSON, defer, bulk, upsert, update_fields, locks, iterators"
+    "Django",
+    "ORM: filters, joins, aggregates, prefetch, windows, JSON, defer, bulk, upsert, update_fields, locks, iterators",
 )
 def test_orm(place: Place) -> None:
     got = place.agree(lambda a: json.loads(run(a, "work.py", "orm")))
@@ -44,7 +47,10 @@ def test_refusals(place: Place) -> None:
     assert json.loads(run(place.through(), "work.py", "refusals")) == {"refused": ["42501"] * 4, "after": 60}
 
 
-@pytest.mark.client("Django", "migrate by an approved owner: tables made, altered, filled and dropped; what is not reviewed is refused to others")
+@pytest.mark.client(
+    "Django",
+    "migrate by an approved owner: tables made, altered, filled and dropped; what is not reviewed is refused to others",
+)
 def test_migrations(place: Place) -> None:
     owner = place.through("steward")
     try:

@@ -31,7 +31,9 @@ def drive(at: Path, place: Place, version: Callable[[str], None], name: str, mod
     place.agree(lambda a: run(at, a, name))
 
 
-@pytest.mark.client("pgx", "all five modes of execution, prepared, batches, COPY, savepoints, types, LISTEN, cancel, pool")
+@pytest.mark.client(
+    "pgx", "all five modes of execution, prepared, batches, COPY, savepoints, types, LISTEN, cancel, pool"
+)
 def test_pgx(at: Path, place: Place, version: Callable[[str], None]) -> None:
     drive(at, place, version, "pgx", "jackc/pgx/v5")
 

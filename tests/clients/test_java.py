@@ -35,11 +35,17 @@ def version_of(at: Path, artifact: str) -> str:
 
 
 @pytest.mark.client(
-    "JDBC (pgjdbc)", "types and columns, prepared, batches, fetch size, updatable results, savepoints, calls, COPY, timeouts"
+    "JDBC (pgjdbc)",
+    "types and columns, prepared, batches, fetch size, updatable results, savepoints, calls, COPY, timeouts",
 )
 @pytest.mark.parametrize(
     "options",
-    ["", "preferQueryMode=simple", "prepareThreshold=1&binaryTransfer=true", "reWriteBatchedInserts=true&autosave=always"],
+    [
+        "",
+        "preferQueryMode=simple",
+        "prepareThreshold=1&binaryTransfer=true",
+        "reWriteBatchedInserts=true&autosave=always",
+    ],
     ids=["default", "simple", "binary", "rewriting"],
 )
 def test_jdbc(at: Path, place: Place, version: Callable[[str], None], options: str) -> None:
@@ -47,13 +53,17 @@ def test_jdbc(at: Path, place: Place, version: Callable[[str], None], options: s
     place.agree(lambda a: run(at, a, "jdbc", options))
 
 
-@pytest.mark.client("JDBC (pgjdbc)", "DatabaseMetaData: schemas, tables, columns, keys, indexes, privileges, functions, types")
+@pytest.mark.client(
+    "JDBC (pgjdbc)", "DatabaseMetaData: schemas, tables, columns, keys, indexes, privileges, functions, types"
+)
 def test_metadata(at: Path, place: Place, version: Callable[[str], None]) -> None:
     version(version_of(at, "postgresql"))
     place.agree_with_direct(lambda a: run(at, a, "metadata"))
 
 
-@pytest.mark.client("Hibernate", "start with validation of the schema, queries, fetch joins, criteria, locks, persist, update")
+@pytest.mark.client(
+    "Hibernate", "start with validation of the schema, queries, fetch joins, criteria, locks, persist, update"
+)
 def test_hibernate(at: Path, place: Place, version: Callable[[str], None]) -> None:
     version(version_of(at, "hibernate-core"))
     place.agree(lambda a: run(at, a, "hibernate"))

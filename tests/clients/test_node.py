@@ -52,7 +52,9 @@ def test_sequelize(at: Path, place: Place, version: Callable[[str], None]) -> No
     drive(at, place, version, "sequelize")
 
 
-@pytest.mark.client("TypeORM", "start, repositories, relations, paging, upsert, save, tables read back, schema difference")
+@pytest.mark.client(
+    "TypeORM", "start, repositories, relations, paging, upsert, save, tables read back, schema difference"
+)
 def test_typeorm(at: Path, place: Place, version: Callable[[str], None]) -> None:
     drive(at, place, version, "typeorm")
 

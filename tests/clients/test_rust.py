@@ -24,7 +24,7 @@ def at() -> Path:
 
 def run(at: Path, a: Access, name: str) -> Any:
     url = {"DATABASE_URL": a.url(query="?sslmode=disable")}
-    return json.loads(program([at / "target" / "debug" / "clients", name], a, env=url).stdout)
+    return json.loads(program([abroad.CACHE / "cargo" / "debug" / "clients", name], a, env=url).stdout)
 
 
 def drive(at: Path, place: Place, version: Callable[[str], None], name: str) -> None:
@@ -32,12 +32,17 @@ def drive(at: Path, place: Place, version: Callable[[str], None], name: str) -> 
     place.agree(lambda a: run(at, a, name))
 
 
-@pytest.mark.client("tokio-postgres", "prepared and binary, portals, pipelines, COPY, simple queries, notifications, cancel")
+@pytest.mark.client(
+    "tokio-postgres", "prepared and binary, portals, pipelines, COPY, simple queries, notifications, cancel"
+)
 def test_tokio_postgres(at: Path, place: Place, version: Callable[[str], None]) -> None:
     drive(at, place, version, "tokio-postgres")
 
 
-@pytest.mark.client("sqlx", "describe (what its macros ask), typed rows, transactions, savepoints, COPY, listener, pool")
+@pytest.mark.client(
+    "sqlx",
+    "describe (what its macros ask; of tables without hidden columns), typed rows, transactions, savepoints, COPY, listener, pool",
+)
 def test_sqlx(at: Path, place: Place, version: Callable[[str], None]) -> None:
     drive(at, place, version, "sqlx")
 

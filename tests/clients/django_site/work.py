@@ -32,17 +32,28 @@ from harbour.models import Note, Person, Ticket, Ward  # noqa: E402
 def orm():
     people, tickets, notes = Person.objects, Ticket.objects, Note.objects
     out = {"masked": list(people.order_by("pk").values()[:9])}
-    out["objects"] = [[p.name, p.standing, p.residence, p.papers, p.ward.name] for p in people.select_related("ward").order_by("pk")[:5]]
+    out["objects"] = [
+        [p.name, p.standing, p.residence, p.papers, p.ward.name]
+        for p in people.select_related("ward").order_by("pk")[:5]
+    ]
     out["defer"] = [[p.name, p.homeland] for p in people.defer("papers", "homeland").order_by("-pk")[:3]]
     out["only"] = list(people.only("name").order_by("pk").values_list("name")[:3])
-    out["filter"] = list(tickets.filter(state="open", topic__in=["road", "light"]).exclude(cost__lt=9).order_by("-opened").values()[:8])
-    out["q"] = list(people.filter(Q(name__startswith="Person 1") | Q(email__icontains="p2"), born__year__gte=1972).order_by("pk").values_list("pk"))
+    out["filter"] = list(
+        tickets.filter(state="open", topic__in=["road", "light"]).exclude(cost__lt=9).order_by("-opened").values()[:8]
+    )
+    out["q"] = list(
+        people.filter(Q(name__startswith="Person 1") | Q(email__icontains="p2"), born__year__gte=1972)
+        .order_by("pk")
+        .values_list("pk")
+    )
     out["annotate"] = list(Ward.objects.annotate(n=Count("people")).order_by("-n", "name").values("name", "n"))
     out["group"] = list(people.values("pk", "name").annotate(n=Count("tickets")).filter(n__gte=5).order_by("-n", "pk"))
     out["aggregate"] = tickets.aggregate(n=Count("pk"), total=Sum("cost"), mean=Avg("cost"))
     out["values"] = list(tickets.values("topic").annotate(n=Count("*"), c=Sum("cost")).order_by("topic"))
     some = Prefetch("tickets", tickets.filter(state="open").order_by("pk"))
-    out["prefetch"] = [[p.pk, p.standing, [t.pk for t in p.tickets.all()]] for p in people.prefetch_related(some).order_by("pk")[:4]]
+    out["prefetch"] = [
+        [p.pk, p.standing, [t.pk for t in p.tickets.all()]] for p in people.prefetch_related(some).order_by("pk")[:4]
+    ]
     out["exists"] = people.filter(Exists(tickets.filter(person=OuterRef("pk"), topic="noise"))).count()
     last = tickets.filter(person=OuterRef("pk")).order_by("-opened").values("topic")[:1]
     out["subquery"] = list(people.annotate(last=Subquery(last)).order_by("pk").values_list("pk", "last")[:6])
@@ -51,20 +62,35 @@ def orm():
     label = Concat(Upper("name"), Value(" #"), "pk", output_field=TextField())
     out["functions"] = list(people.annotate(label=label, n=Length("name")).order_by("pk").values_list("label", "n")[:3])
     out["months"] = list(tickets.annotate(m=TruncMonth("opened")).values("m").annotate(n=Count("pk")).order_by("m"))
-    out["json"] = [people.filter(prefs__lang="en").count(), people.filter(prefs__n__gt=55).count(), Ward.objects.filter(facts__park=True).count()]
+    out["json"] = [
+        people.filter(prefs__lang="en").count(),
+        people.filter(prefs__n__gt=55).count(),
+        Ward.objects.filter(facts__park=True).count(),
+    ]
     out["arrays"] = [people.filter(hobbies__contains=["h1"]).count(), Ward.objects.filter(zips__len=2).count()]
     out["dates"] = [str(d) for d in tickets.dates("opened", "month")]
     out["distinct"] = list(tickets.order_by("state").values_list("state", flat=True).distinct())
     out["distinct_on"] = list(people.order_by("ward_id", "pk").distinct("ward_id").values_list("pk", "homeland"))
-    out["union"] = list(people.filter(pk__lt=3).values_list("pk").union(people.filter(pk__gt=58).values_list("pk")).order_by("pk"))
+    out["union"] = list(
+        people.filter(pk__lt=3).values_list("pk").union(people.filter(pk__gt=58).values_list("pk")).order_by("pk")
+    )
     out["bulk"] = {k: v.name for k, v in people.in_bulk([1, 2, 3]).items()}
     out["iterator"] = [[p.pk, p.homeland] for p in people.order_by("pk").iterator(chunk_size=7)]
     out["raw"] = [[p.name, p.standing] for p in people.raw("SELECT * FROM people WHERE ward_id = %s ORDER BY 1", [2])]
     out["explain"] = tickets.filter(pk=3).explain(costs=False)
-    out["max"] = [people.aggregate(Max("pk")), people.count(), people.filter(pk=5).exists(), people.latest("pk").homeland]
+    out["max"] = [
+        people.aggregate(Max("pk")),
+        people.count(),
+        people.filter(pk=5).exists(),
+        people.latest("pk").homeland,
+    ]
     with transaction.atomic():
         made = notes.bulk_create([Note(title=f"bulk {i}", votes=i) for i in range(40)], batch_size=15)
-        out["bulk_create"] = [len(made), notes.count(), notes.filter(title__startswith="bulk").update(votes=F("votes") + 1)]
+        out["bulk_create"] = [
+            len(made),
+            notes.count(),
+            notes.filter(title__startswith="bulk").update(votes=F("votes") + 1),
+        ]
         notes.bulk_update(made[:3], ["title"])
         upsert = [Note(title="bulk 1", votes=70), Note(title="new", votes=1)]
         notes.bulk_create(upsert, update_conflicts=True, unique_fields=["title"], update_fields=["votes"])
@@ -79,8 +105,20 @@ def orm():
         p.name = "Saved"
         p.save(update_fields=["name"])
         p.refresh_from_db()
-        out["save"] = [t.state, t.labels, p.name, p.standing, tickets.filter(pk=t.pk).delete()[0], Note.objects.all().delete()[0]]
-        out["locks"] = [p.pk for p in people.select_for_update(skip_locked=True, of=("self",)).select_related("ward").filter(ward__isnull=False)[:2]]
+        out["save"] = [
+            t.state,
+            t.labels,
+            p.name,
+            p.standing,
+            tickets.filter(pk=t.pk).delete()[0],
+            Note.objects.all().delete()[0],
+        ]
+        out["locks"] = [
+            p.pk
+            for p in people.select_for_update(skip_locked=True, of=("self",))
+            .select_related("ward")
+            .filter(ward__isnull=False)[:2]
+        ]
         try:
             with transaction.atomic():
                 Ward.objects.create(ward_id=1, name="x", area=1, zips=[], facts={})

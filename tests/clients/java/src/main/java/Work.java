@@ -108,7 +108,7 @@ public class Work {
                     c.rollback(here);
                 }
             }
-            try (var s = c.prepareCall("{ ? = call open_tickets(?) }")) {
+            try (var s = c.prepareCall("{ ? = call open_tickets(?::int) }")) {
                 s.registerOutParameter(1, Types.BIGINT);
                 s.setObject(2, 8, Types.INTEGER);
                 s.execute();
@@ -116,7 +116,7 @@ public class Work {
             }
             var copy = c.unwrap(PGConnection.class).getCopyAPI();
             var copied = new StringWriter();
-            put(copy.copyOut("COPY people TO STDOUT", copied), copied.toString());
+            put(copy.copyOut("COPY (SELECT * FROM people ORDER BY person_id) TO STDOUT", copied), copied.toString());
             put(copy.copyIn("COPY notes (note_id, title) FROM STDIN", new StringReader("500\tcopied\n501\tcopied too\n")));
             c.rollback();
             c.setAutoCommit(true);
