@@ -49,7 +49,8 @@ def tls_context(upstream: Upstream) -> ssl.SSLContext:
     else:
         context.verify_mode = ssl.CERT_NONE
     if upstream.certificate is not None:
-        context.load_cert_chain(upstream.certificate, upstream.key)
+        # without this, OpenSSL would ask for the password of an encrypted key at the terminal, and wait
+        context.load_cert_chain(upstream.certificate, upstream.key, password="")
     return context
 
 

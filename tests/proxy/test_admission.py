@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import struct
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -516,6 +518,55 @@ def test_oauthbearer(server: servers.Server, authority: Authority, issuer: Issue
             raw.socket.sendall(frame(b"Q", b"SELECT 1 -- record\0"))
             assert raw.receive()[0] == b"T"
         assert authentication(proxy) == "oauthbearer"
+
+
+OAUTH_BY_LIBPQ = """
+import ctypes, glob, os, sys
+import psycopg
+import psycopg_binary
+from psycopg import pq
+(library,) = glob.glob(os.path.join(os.path.dirname(psycopg_binary.__file__), "..", "psycopg_binary.libs", "libpq-*"))
+libpq = ctypes.CDLL(library)
+
+class Request(ctypes.Structure):
+    _fields_ = [("configuration", ctypes.c_char_p), ("scope", ctypes.c_char_p), ("step", ctypes.c_void_p),
+                ("cleanup", ctypes.c_void_p), ("token", ctypes.c_char_p), ("user", ctypes.c_void_p)]
+
+@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(Request))
+def hook(kind, connection, request):
+    if kind != 1:
+        return 0
+    request.contents.token = os.environb[b"TOKEN"]
+    return 1
+
+libpq.PQsetAuthDataHook(hook)
+connection = pq.PGconn.connect(sys.argv[1].encode())
+if connection.status:
+    sys.exit(connection.error_message.decode())
+print(connection.exec_(b"SELECT current_user").get_value(0, 0).decode())
+os._exit(0 if sys.stdout.flush() is None else 1)
+"""
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_oauthbearer_by_libpq(server: servers.Server, authority: Authority, issuer: Issuer, good: bool) -> None:
+    """libpq 18 asks for the issuer first, gets a token from its hook, and connects again with it."""
+    if psycopg.pq.version() < 180000 or psycopg.pq.__impl__ != "binary":
+        pytest.skip("needs libpq 18 in psycopg's wheel")
+    token = issuer.token(logins="anna" if good else "ben")
+    with with_tokens(server, authority, issuer, LoginMethod.OAUTH) as proxy:
+        options = {"oauth_issuer": ISSUER, "oauth_client_id": "psql", "require_auth": "oauth"}
+        done = subprocess.run(
+            [sys.executable, "-c", OAUTH_BY_LIBPQ, dsn(proxy, authority, "anna", "", **options)],
+            env=os.environ | {"TOKEN": token},
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+    if good:
+        assert (done.stdout, done.returncode) == ("anna\n", 0), done.stderr
+    else:
+        assert "OAuth bearer authentication failed" in done.stderr
 
 
 @pytest.mark.parametrize("auth", ["", "Bearer no.token.here", "expired"])

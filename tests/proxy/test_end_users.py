@@ -267,6 +267,20 @@ def test_a_pipeline(app: psycopg.Connection, approved: str, ordinary: str) -> No
         assert [c.fetchone() for c in seen] == [VISA, HIDDEN, VISA]
 
 
+def test_a_pipeline_in_which_one_is_refused(app: psycopg.Connection, approved: str, issuer: Issuer) -> None:
+    """What was asked before is answered as it was asked; what comes behind is not."""
+    speak(app, approved)
+    first = app.cursor()
+    with pytest.raises(psycopg.errors.InvalidAuthorizationSpecification), app.pipeline() as p:  # noqa: PT012
+        first.execute(READ)
+        p.sync()
+        speak(app, issuer.token("ben", aud="x"))
+        p.sync()
+    assert first.fetchone() == VISA
+    with pytest.raises(psycopg.errors.InvalidAuthorizationSpecification, match="no longer counts"):
+        sees(app)
+
+
 def test_a_token_grows_old(proxy: Running, app: psycopg.Connection, issuer: Issuer, clock: list[float]) -> None:
     token = issuer.token("anna", groups=["benefits"], exp=int(time.time()) + 50)
     speak(app, token)
