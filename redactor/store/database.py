@@ -94,7 +94,10 @@ class Database:
 
     def _perform(self, work: Callable[[Connection], T], write: bool) -> T:
         try:
-            with self._engine.connect().execution_options(redactor_write=write) as connection, connection.begin():
+            options: dict[str, Any] = {"redactor_write": write}
+            if not write and self._engine.dialect.name == "postgresql":
+                options["isolation_level"] = "REPEATABLE READ"  # what is read is of one moment, as in SQLite
+            with self._engine.connect().execution_options(**options) as connection, connection.begin():
                 return work(connection)
         except (SQLAlchemyError, OSError) as e:
             reason = str(getattr(e, "orig", None) or e)

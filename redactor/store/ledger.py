@@ -70,7 +70,8 @@ def begin(
     another key signs it; LogUnavailable where the store is another's, was rolled back or rewritten: going on would
     sign two histories of one log.
     """
-    row = connection.execute(select(head).where(head.c.id == 1)).first()
+    # Locked, so that no other node adds an entry between what is counted here and what the head says.
+    row = connection.execute(select(head).where(head.c.id == 1).with_for_update()).first()
     if row is None:
         connection.execute(insert(head).values(id=1, public_key=str(signer.public), size=0, frontier=b""))
         if published is not None:
