@@ -25,7 +25,7 @@ def need(*programs: str) -> None:
 
 
 def built(language: str, *commands: list[str]) -> Path:
-    """A copy of the folder of that name in the cache, with the commands run in it; made anew when the folder changes."""
+    """A copy of the folder of that name in the cache, with the commands run in it; anew when the folder changes."""
     source = HERE / language
     digest = hashlib.sha256()
     for file in sorted(p for p in source.rglob("*") if p.is_file()):

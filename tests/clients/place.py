@@ -207,7 +207,8 @@ def redactor(directory: Path, name: str, upstream: int, review_of: servers.Serve
     port = servers.free_port()
     (home / "redactor.yaml").write_text(
         f"listen: 127.0.0.1:{port}\ndatabases:\n"
-        f"  harbour: {{upstream: 'postgresql://redactor:redactor-pw@127.0.0.1:{upstream}/harbour', catalog: harbour.yaml}}\n"
+        f"  harbour:\n    upstream: postgresql://redactor:redactor-pw@127.0.0.1:{upstream}/harbour\n"
+        "    catalog: harbour.yaml\n"
         f"policy: policy.yaml\nstore: sqlite:///{home}/redactor.db\n"
     )
     command = [sys.executable, "-m", "redactor", "serve", "-c", str(home / "redactor.yaml")]

@@ -51,7 +51,7 @@ def test_fetch(place: Place) -> None:
             ("SELECT * FROM people WHERE person_id = ANY($1::int[]) ORDER BY person_id", [[1, 2, 60]]),
             ("SELECT standing, residence, papers, tongues, photo FROM people WHERE ward_id = $1", [3]),
             (
-                "SELECT sample_id, kind, spotted, rng, mrng, docb, ints, texts, id, span, address, bits, spot FROM samples",
+                "SELECT sample_id, kind, spotted, rng, mrng, docb, ints, id, span, address, bits, spot FROM samples",
                 [],
             ),
             (

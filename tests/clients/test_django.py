@@ -1,4 +1,4 @@
-"""Django: the ORM, introspection, inspectdb, and migrations by an approved owner. In a process of its own: it is global."""
+"""Django: the ORM, introspection, inspectdb, and migrations by an approved owner. In a process of its own."""
 
 from __future__ import annotations
 

@@ -16,79 +16,7 @@ import pytest
 
 from tests.clients.place import Access, Place, program
 
-DESCRIBING = r"""
-\d
-\d+
-\d people
-\d+ people
-\d tickets
-\d+ samples
-\d port.berths
-\d+ port.calls
-\d port.calls_2023
-\d directory
-\d+ standings
-\d+ ticket_counts
-\d people_pkey
-\d people_standing_idx
-\d people_person_id_seq
-\d+ place
-\d nothing_at_all
-\dt *.*
-\dt+ port.*
-\dv
-\dv+
-\dm
-\ds port.*
-\di+ port.*
-\dP
-\dPt+
-\dn
-\dn+
-\df
-\df+ port.*
-\da
-\dT
-\dT+
-\dD
-\dD+
-\dC jsonb
-\dO
-\do =%=
-\dd
-\dL
-\dx
-\dy
-\dX
-\dp
-\z people
-\ddp
-\du
-\dg+
-\drg
-\drds
-\dconfig search_path
-\dF
-\dFd
-\dFp
-\dFt
-\dl
-\dRp
-\db
-\deu
-\det
-\dew
-\des
-\dA
-\dAc btree
-\dE
-\sf open_tickets
-\sf+ port.berth
-\sv directory
-\l harbour
-\encoding
-\conninfo
-""".split("\n")[1:-1]
+DESCRIBING = (Path(__file__).parent / "describing.txt").read_text().splitlines()
 
 SCRIPT = r"""
 \set ward 4
@@ -192,7 +120,7 @@ def _sections(done: list[Any]) -> dict[str, list[str]]:
 
 @pytest.mark.client(
     "psql",
-    "a script: variables, \\gset, \\gx, \\gdesc, \\gexec, \\crosstabview, \\bind, FETCH_COUNT, ON_ERROR_ROLLBACK, \\watch",
+    "a script: variables, \\gset, \\gdesc, \\gexec, \\crosstabview, \\bind, \\watch, FETCH_COUNT, ON_ERROR_ROLLBACK",
 )
 def test_script(here: Place) -> None:
     later = "SELECT 'again' \\watch i=0.1 c=2\n" if here.server.major >= 17 else ""  # without a count it has no end

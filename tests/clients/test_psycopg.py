@@ -218,9 +218,9 @@ def test_server_cursors(place: Place) -> None:
                 c.execute("UPDATE tickets SET body = 'x' WHERE CURRENT OF upd RETURNING ticket_id, body").fetchall()
             )
             c.rollback()
-            got.append([r for r in c.cursor().stream("SELECT * FROM people ORDER BY 1 LIMIT 6")])
+            got.append(list(c.cursor().stream("SELECT * FROM people ORDER BY 1 LIMIT 6")))
             if psycopg.pq.version() >= 170000:
-                got.append([r for r in c.cursor().stream("SELECT ticket_id FROM tickets ORDER BY 1", size=40)])
+                got.append(list(c.cursor().stream("SELECT ticket_id FROM tickets ORDER BY 1", size=40)))
         return got
 
     def described_cursor(cur: Any) -> list[Any]:
@@ -307,8 +307,9 @@ def test_writes(place: Place) -> None:
         with psycopg.connect(a.url()) as c:
             for sql in (
                 "INSERT INTO people (person_id, name, email, ward_id) VALUES (901, 'New', 'n@x', 2) RETURNING *",
-                "UPDATE people SET rent = rent + 1, hobbies = hobbies || '{new}' WHERE person_id IN (3, 4) RETURNING people.*",
-                "UPDATE people p SET name = w.name FROM wards w WHERE w.ward_id = p.ward_id AND p.person_id = 9 RETURNING p.name, w.*",
+                "UPDATE people SET rent = rent + 1, hobbies = hobbies || '{n}' WHERE person_id < 4 RETURNING people.*",
+                "UPDATE people p SET name = w.name FROM wards w WHERE w.ward_id = p.ward_id AND p.person_id = 9"
+                " RETURNING p.name, w.*",
                 "INSERT INTO people (person_id, name) VALUES (901, 'Newer') ON CONFLICT (person_id)"
                 " DO UPDATE SET name = excluded.name RETURNING person_id, name, standing",
                 "INSERT INTO notes (title, votes) VALUES ('a', 1), ('b', 2) ON CONFLICT DO NOTHING",
@@ -316,7 +317,8 @@ def test_writes(place: Place) -> None:
                 "DELETE FROM tickets WHERE ticket_id < 4 RETURNING *",
                 "DELETE FROM people WHERE person_id = 901 RETURNING person_id, name",
                 "MERGE INTO notes n USING (VALUES ('a', 5), ('z', 9)) v(title, votes) ON n.title = v.title"
-                " WHEN MATCHED THEN UPDATE SET votes = v.votes WHEN NOT MATCHED THEN INSERT (title, votes) VALUES (v.title, v.votes)",
+                " WHEN MATCHED THEN UPDATE SET votes = v.votes"
+                " WHEN NOT MATCHED THEN INSERT (title, votes) VALUES (v.title, v.votes)",
                 "WITH d AS (DELETE FROM notes WHERE title = 'a' RETURNING votes) SELECT sum(votes) FROM d",
                 "CALL port.berth(3, 'Ferry')",
                 "TRUNCATE notes",

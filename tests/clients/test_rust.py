@@ -41,7 +41,7 @@ def test_tokio_postgres(at: Path, place: Place, version: Callable[[str], None]) 
 
 @pytest.mark.client(
     "sqlx",
-    "describe (what its macros ask; of tables without hidden columns), typed rows, transactions, savepoints, COPY, listener, pool",
+    "describe (tables without hidden columns), typed rows, transactions, savepoints, COPY, listener, pool",
 )
 def test_sqlx(at: Path, place: Place, version: Callable[[str], None]) -> None:
     drive(at, place, version, "sqlx")

@@ -89,7 +89,8 @@ def test_pgbench(here: Place, mode: str, tmp_path: Path) -> None:
     script.write_text(
         "\\set p random(1, 60)\nBEGIN;\n"
         + ("\\startpipeline\n" if pipeline else "")
-        + "SELECT * FROM people WHERE person_id = :p;\nUPDATE port.berths SET depth = depth + 1 WHERE berth_id = 1 + :p % 8;\n"
+        + "SELECT * FROM people WHERE person_id = :p;\n"
+        "UPDATE port.berths SET depth = depth + 1 WHERE berth_id = 1 + :p % 8;\n"
         "SELECT count(*) FROM tickets WHERE person_id = :p AND state = 'open';\n"
         + ("\\endpipeline\n" if pipeline else "")
         + "ROLLBACK;\n"

@@ -9,4 +9,6 @@ class Plant(models.Model):
     remark = models.TextField(null=True)
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=models.Q(height__gt=0), name="plant_height")]
+        constraints = [  # noqa: RUF012
+            models.CheckConstraint(condition=models.Q(height__gt=0), name="plant_height")
+        ]

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF012  (Django says so)
 from django.db import migrations, models
 
 
