@@ -88,8 +88,21 @@ class Keeper:
         self.xid = ""
         self.restored = 0
         self.statement = ""
+        self.watch: psycopg.Connection[Any] | None = None
         if pair:
+            self.watch = psycopg.connect(pair.server, autocommit=True)
             self.restore()
+
+    def close(self) -> None:
+        """Ends the keeper's own session."""
+        if self.watch is not None:
+            self.watch.close()
+
+    def __enter__(self) -> Keeper:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def restore(self) -> None:
         """Both anew from their templates."""
@@ -121,11 +134,10 @@ class Keeper:
             self.restore()
 
     def _xid(self) -> str:
-        assert self.pair is not None
-        with psycopg.connect(self.pair.server, autocommit=True) as c:
-            row = c.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").fetchone()
-            assert row is not None
-            return str(row[0])
+        assert self.watch is not None
+        row = self.watch.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").fetchone()
+        assert row is not None
+        return str(row[0])
 
     def _compose(self) -> str:
         """One statement that digests every row, every definition and every sequence of a city."""

@@ -7,10 +7,12 @@ command line (docs/noninterference.md).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.noninterference import city, corpus, judge, through
+from tests.noninterference import campaign, city, corpus, judge, through
+from tests.noninterference.corpus import Probe
 from tests.noninterference.play import Target
 from tests.servers import Server
 
@@ -23,6 +25,14 @@ def pair(request: pytest.FixtureRequest) -> city.Pair:
     server = request.getfixturevalue(f"postgres{request.param}")
     assert isinstance(server, Server)
     return city.built(server.dsn())
+
+
+def _part(pair: city.Pair, file: Path, every: int) -> list[Probe]:
+    """What the quick tests play: everything on 18; on others what 18 has not, and one in so many of the rest."""
+    probes = [p for p in corpus.read(file) if p.runs_on(pair.major, pair.offers)]
+    if pair.major == 18:
+        return probes
+    return [p for i, p in enumerate(probes) if i % every == 0 or not p.runs_on(18, ())]
 
 
 @pytest.fixture(scope="session")
@@ -42,29 +52,35 @@ def _wrong(findings: list[judge.Finding]) -> str:
     return "\n".join([f"{len(lines)} of {len(findings)} probes", *lines])
 
 
-def test_no_attack_tells_the_cities_apart(pair: city.Pair, proxy: str) -> None:
-    keeper = judge.Keeper(pair, ("city_a", "city_b"))
+def _attacks(pair: city.Pair, proxy: str, probes: list[Probe]) -> None:
     a, b = _target(pair, "city_a", proxy), _target(pair, "city_b", proxy)
-    findings = [
-        judge.attack(p, a, b, keeper, TIMEOUT)
-        for p in corpus.read(corpus.ATTACKS)
-        if p.runs_on(pair.major, pair.offers)
-    ]
+    with judge.Keeper(pair, ("city_a", "city_b")) as keeper:
+        findings = [judge.attack(p, a, b, keeper, TIMEOUT) for p in probes]
     assert not any(f.unknown for f in findings), _wrong(findings)
     refused = sum(f.verdict == "refused" for f in findings)
     assert 0 < refused < len(findings), "every answer the same: the proxy was not asked"
 
 
-def test_harmless_work_goes_on(pair: city.Pair, proxy: str) -> None:
-    keeper = judge.Keeper(pair, ("city_a", "city_c"))
+def _harmless(pair: city.Pair, proxy: str, probes: list[Probe]) -> None:
     direct, indirect = _target(pair, "city_c", None), _target(pair, "city_a", proxy)
-    findings = [
-        judge.harmless(p, direct, indirect, keeper, TIMEOUT)
-        for p in corpus.read(corpus.HARMLESS)
-        if p.runs_on(pair.major, pair.offers)
-    ]
+    with judge.Keeper(pair, ("city_a", "city_c")) as keeper:
+        findings = [judge.harmless(p, direct, indirect, keeper, TIMEOUT) for p in probes]
     assert not any(f.verdict in ("CRASH", "HANG") for f in findings), _wrong(findings)
     assert sum(f.bad for f in findings) <= 0.02 * len(findings), _wrong(findings)
+
+
+def test_no_attack_tells_the_cities_apart(pair: city.Pair, proxy: str) -> None:
+    _attacks(pair, proxy, _part(pair, corpus.ATTACKS, 6))
+
+
+def test_harmless_work_goes_on(pair: city.Pair, proxy: str) -> None:
+    _harmless(pair, proxy, _part(pair, corpus.HARMLESS, 3))
+
+
+@pytest.mark.slow
+def test_every_probe_on_every_server(pair: city.Pair, proxy: str) -> None:
+    _attacks(pair, proxy, [p for p in corpus.read(corpus.ATTACKS) if p.runs_on(pair.major, pair.offers)])
+    _harmless(pair, proxy, [p for p in corpus.read(corpus.HARMLESS) if p.runs_on(pair.major, pair.offers)])
 
 
 @pytest.mark.slow
@@ -72,9 +88,18 @@ def test_every_attack_is_real(pair: city.Pair) -> None:
     """Straight at the databases each of them does tell them apart (but `robust` ones), and two equal cities no one."""
     a, b, c = (_target(pair, n, None) for n in ("city_a", "city_b", "city_c"))
     probes = [p for p in corpus.read(corpus.ATTACKS) if p.tier != "robust" and p.runs_on(pair.major, pair.offers)]
-    keeper = judge.Keeper(pair, ("city_a", "city_b"), strict=True)
-    dull = [f.probe.id for p in probes if (f := judge.attack(p, a, b, keeper, TIMEOUT)).verdict != "LEAK"]
+    with judge.Keeper(pair, ("city_a", "city_b"), strict=True) as keeper:
+        dull = [p.id for p in probes if judge.attack(p, a, b, keeper, TIMEOUT).verdict != "LEAK"]
     assert not dull
-    keeper = judge.Keeper(pair, ("city_a", "city_c"))
-    noisy = [f for p in probes if (f := judge.attack(p, a, c, keeper, TIMEOUT, searched=False)).bad]
+    with judge.Keeper(pair, ("city_a", "city_c")) as keeper:
+        noisy = [f for p in probes if (f := judge.attack(p, a, c, keeper, TIMEOUT, searched=False)).bad]
     assert not noisy, _wrong(noisy)
+
+
+@pytest.mark.slow
+def test_a_short_campaign_finds_nothing_new(pair: city.Pair, proxy: str) -> None:
+    """And straight at the databases it finds something at once: it is not blind."""
+    bare = [_target(pair, n, None) for n in ("city_a", "city_b")]
+    assert campaign.run(pair, bare, 20, 1, canaries=True, most=3).findings
+    through_proxy = [_target(pair, n, proxy) for n in ("city_a", "city_b")]
+    assert campaign.run(pair, through_proxy, 60, 2, canaries=True, most=3).findings == []
