@@ -171,12 +171,22 @@ def test_protocol_versions_and_unknown_options_are_negotiated(proxy: Running, mi
     assert b"Z\0\0\0\x05I" in got
 
 
+def until_sleeping(server: servers.Server) -> None:
+    """A cancel request that comes before its query cancels nothing, as on a direct connection."""
+    until = time.monotonic() + 10
+    with psycopg.connect(server.dsn(), autocommit=True) as c:
+        while c.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'").fetchone() is None:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+
 def test_libpq_with_protocol_3_2_can_cancel(proxy: Running) -> None:
     if proxy.server.major < 18 or psycopg.pq.version() < 180000:
         pytest.skip("needs libpq 18 and PostgreSQL 18")
     with psycopg.connect(proxy.dsn(), max_protocol_version="3.2", autocommit=True) as c:
         c.execute("SELECT 1")
         c.pgconn.send_query(b"SELECT pg_sleep(20)")
+        until_sleeping(proxy.server)
         c.cancel_safe()
         r = result_of(c)
         assert result_of(c) is None
