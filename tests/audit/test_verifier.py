@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import json
 import subprocess
@@ -259,6 +260,21 @@ def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     copy.write_text(Path(verifier.__file__).read_text())
     command = [sys.executable, "-I", "-S", str(copy), *arguments]
     return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_it_is_read_in_ten_minutes() -> None:
+    """Fewer than 300 lines of code, besides docstrings, comments and empty lines; and no import but the library's."""
+    text = Path(verifier.__file__).read_text()
+    tree_ = ast.parse(text)
+    docs: set[int] = set()
+    for node in ast.walk(tree_):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
+            docs |= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    lines = [x for i, x in enumerate(text.split("\n"), 1) if i not in docs and x.strip() and x.strip()[0] != "#"]
+    assert len(lines) < 300
+    imported = {n.name for i in ast.walk(tree_) if isinstance(i, ast.Import) for n in i.names}
+    imported |= {str(i.module) for i in ast.walk(tree_) if isinstance(i, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in imported} <= set(sys.stdlib_module_names)
 
 
 def test_it_stands_alone(tmp_path: Path, lines: list[bytes]) -> None:

@@ -119,7 +119,7 @@ async def _work(log: Log, stop: asyncio.Event, number: int, acknowledged: list[s
 
 
 async def test_power_losses(tmp_path: Path) -> None:
-    assert (await power_losses(tmp_path, 6))["acknowledged"] > 100
+    assert (await power_losses(tmp_path, 4))["acknowledged"] > 50
 
 
 @pytest.mark.slow
@@ -310,7 +310,7 @@ async def two_nodes(here: Path, store: str, kills: int) -> dict[str, int]:
 
 
 async def test_two_nodes_on_one_store_are_killed(database: str, tmp_path: Path) -> None:
-    await two_nodes(tmp_path, database, 4)
+    await two_nodes(tmp_path, database, 2)
 
 
 @pytest.mark.slow
