@@ -86,7 +86,7 @@ class Reading:
         writes = [r for r in found.relations if r.role in writing.EVENTS]
         for ref in writes:
             self._target(ref)
-        lineage = Lineage(self._columns_of, own=self._is_own)
+        lineage = Lineage(self._columns_of, own=self._is_own, keys=self._key_of)
         outputs: tuple[Output, ...] = ()
         guarded = [r for r in writes if id(r.node) in self._shields and self._shields[id(r.node)].covers]
         if hidden or guarded:
@@ -220,6 +220,15 @@ class Reading:
             (c.name, frozenset((shield.covers[c.name].column,)) if c.name in shield.covers and not system else CLEAN)
             for c in relation.columns
         )
+
+    def _key_of(self, node: Node) -> tuple[str, ...]:
+        """The primary key of a table, if none of it is hidden and no table inherits from it (keys end there)."""
+        relation = self._bindings.get(id(node), (None, None))[0]
+        if relation is None or relation.kind not in "rp":
+            return ()
+        if any(relation.oid in r.parents and relation.kind == "r" for r in self.world.catalog.relations.values()):
+            return ()
+        return self.world.shield(relation).primary
 
     def sources(self, items: list[Node], statement: Node) -> dict[str, tuple[str, ...] | None]:
         """What FROM items give names to: alias to column names in order, None where these are not known."""

@@ -36,6 +36,9 @@ Columns = Callable[[Node], tuple[Output, ...] | None]
 Rows = Callable[[Node], Taint]
 """Given a RangeVar that is not a CTE: what stands for its very rows. Only in a view's or a function's analysis."""
 
+Keys = Callable[[Node], tuple[str, ...]]
+"""Given a RangeVar that is not a CTE: the columns of its primary key, none of them hidden; empty where it has none."""
+
 Calls = Callable[[Node], Taint]
 """Given a FuncCall: what the function itself reads. Only in a view's or a function's analysis."""
 
@@ -49,7 +52,9 @@ class Lineage:
         rows: Rows | None = None,
         calls: Calls | None = None,
         own: Callable[[Node], bool] | None = None,
+        keys: Keys | None = None,
     ) -> None:
+        self._keys = keys
         self._own = own
         self._columns = columns
         self._rows = rows
@@ -57,7 +62,7 @@ class Lineage:
         self.uses: dict[tuple[ColumnName, Use], None] = {}
 
     def _again(self) -> Lineage:
-        return Lineage(self._columns, self._rows, self._calls, self._own)
+        return Lineage(self._columns, self._rows, self._calls, self._own, self._keys)
 
     @property
     def shaping(self) -> Taint:
@@ -158,8 +163,7 @@ class Lineage:
         self.use(self.value(select.get("whereClause"), scope, ctes), Use.PREDICATE)
         outputs = self.targets(select.get("targetList", ()), scope, ctes)
         scope.aliases = list(outputs)
-        for g in select.get("groupClause", ()):
-            self._by(g, scope, outputs, ctes, Use.GROUP)
+        self._group(select, scope, outputs, ctes)
         self.use(self.value(select.get("havingClause"), scope, ctes), Use.PREDICATE)
         for w in select.get("windowClause", ()):
             self._window(w["WindowDef"], scope, ctes)
@@ -168,10 +172,59 @@ class Lineage:
             for d in on:
                 self._by(d, scope, outputs, ctes, Use.DISTINCT)
             if not on:
-                for _, taint in outputs:
-                    self.use(taint, Use.DISTINCT)
+                self._distinct(select, scope, outputs)
         self._order(select, scope, outputs, ctes)
         return outputs
+
+    def _group(
+        self, select: Node, scope: Scope, outputs: tuple[Output, ...], ctes: dict[str, tuple[Output, ...]]
+    ) -> None:
+        """GROUP BY. Where a relation's whole key is grouped by, its other columns make no more groups."""
+        groups = select.get("groupClause", ())
+        origins = [self._origin(g, select, scope) for g in groups]
+        keyed = _keyed(scope, origins) if not any("GroupingSet" in g for g in groups) else frozenset()
+        for g, origin in zip(groups, origins, strict=True):
+            if origin is not None and id(origin[0]) in keyed:
+                self.use(origin[0].taint_of(origin[1]) or CLEAN, Use.OUTPUT)
+            else:
+                self._by(g, scope, outputs, ctes, Use.GROUP)
+
+    def _distinct(self, select: Node, scope: Scope, outputs: tuple[Output, ...]) -> None:
+        """SELECT DISTINCT. Where a relation's whole key is in the list, its other columns make no row more distinct."""
+        origins: list[tuple[Source, str] | None] = []
+        for item in select.get("targetList", ()):
+            value = item["ResTarget"]["val"]
+            star = _star(value)
+            if star is None:
+                origins.append(self._origin(value, {}, scope))
+                continue
+            for s in scope.sources if not star else filter(None, (scope.source(star[-1]),)):
+                origins += [(s, n) for n, _ in s.columns] if s.columns is not None else [None]
+        keyed = _keyed(scope, origins)
+        for (_, taint), origin in zip(outputs, origins, strict=True):
+            self.use(taint, Use.OUTPUT if origin is not None and id(origin[0]) in keyed else Use.DISTINCT)
+
+    @staticmethod
+    def _origin(node: Node, select: Node, scope: Scope) -> tuple[Source, str] | None:
+        """The one source, and its column, that a plain name or a number stands for; None where that is not certain."""
+        at = node.get("A_Const", {}).get("ival", {}).get("ival", 0)
+        targets = [t["ResTarget"]["val"] for t in select.get("targetList", ())]
+        if 0 < at <= len(targets) and all(_star(t) is None for t in targets):
+            node = targets[at - 1]
+        fields = [f["String"]["sval"] for f in node.get("ColumnRef", {}).get("fields", ()) if "String" in f]
+        if not fields or len(fields) != len(node["ColumnRef"]["fields"]):
+            return None
+        if any(s.columns is None for s in scope.sources):
+            return None
+        qualifier = fields[-2] if len(fields) > 1 else None
+        found = [
+            s
+            for s in scope.sources
+            if s.taint_of(fields[-1]) is not None
+            and qualifier in (None, s.alias)
+            and (len(fields) < 3 or s.schema in (None, fields[-3]))
+        ]
+        return (found[0], fields[-1]) if len(found) == 1 else None
 
     def _order(
         self, select: Node, scope: Scope, outputs: tuple[Output, ...], ctes: dict[str, tuple[Output, ...]]
@@ -272,7 +325,9 @@ class Lineage:
                 self.use(self._rows(node), Use.PREDICATE)
         if columns is not None:
             columns = _renamed(columns, _colnames(alias))
-        return Source(alias.get("aliasname", name), columns, schema=node.get("schemaname"))
+        known = self._keys is not None and not _colnames(alias) and ("schemaname" in node or name not in ctes)
+        key = self._keys(node) if self._keys is not None and known else ()
+        return Source(alias.get("aliasname", name), columns, schema=node.get("schemaname"), key=key)
 
     def _function(self, node: Node, scope: Scope, ctes: dict[str, tuple[Output, ...]]) -> Source:
         calls = [f["List"]["items"][0] for f in node.get("functions", ())]
@@ -527,6 +582,15 @@ def _star(value: Node) -> tuple[str, ...] | None:
 
 def _colnames(alias: Node) -> list[str]:
     return [c["String"]["sval"] for c in alias.get("colnames", ())]
+
+
+def _keyed(scope: Scope, origins: Iterable[tuple[Source, str] | None]) -> frozenset[int]:
+    """The ids of the sources whose whole key is among the columns."""
+    named: dict[int, set[str]] = {}
+    for origin in origins:
+        if origin is not None:
+            named.setdefault(id(origin[0]), set()).add(origin[1])
+    return frozenset(id(s) for s in scope.sources if s.key and named.get(id(s), set()).issuperset(s.key))
 
 
 def _renamed(columns: tuple[Output, ...], names: list[str]) -> tuple[Output, ...]:

@@ -23,12 +23,16 @@ def join(taints: Iterable[Taint]) -> Taint:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What FROM gives a name to. `columns` None: unknown, any name may be one, with the taint `rest`."""
+    """What FROM gives a name to. `columns` None: unknown, any name may be one, with the taint `rest`.
+
+    `key`: columns that no two of its rows have alike, so that they decide all the others; empty where none are known.
+    """
 
     alias: str
     columns: tuple[Output, ...] | None
     rest: Taint = CLEAN
     schema: str | None = None
+    key: tuple[str, ...] = ()
 
     def taint_of(self, name: str) -> Taint | None:
         """The taint of a column; None if there is none of that name."""
