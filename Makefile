@@ -8,7 +8,7 @@ WORKERS ?= 2
 UV ?= $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench campaign lock clean
+.PHONY: help demo test check lint bench campaign compatibility lock clean
 
 help:
 	@echo "make demo       a sample city behind redactor, with a tour in the terminal (ONCE=1: ends after the tour)"
@@ -16,6 +16,7 @@ help:
 	@echo "make check      linters and the tests that need no database (what pre-commit runs)"
 	@echo "make bench      measurements"
 	@echo "make campaign   the slow tests"
+	@echo "make compatibility   drive every client that is installed, and write docs/compatibility.md"
 	@echo "make lock       resolve the dependencies anew (needs uv)"
 
 # The hashes in the lock are checked for all that is downloaded; redactor itself is then linked in without a download.
@@ -45,6 +46,9 @@ check: lint
 
 campaign: $(READY)
 	$(BIN)/python -m pytest -m slow
+
+compatibility: $(READY)
+	COMPATIBILITY=docs/compatibility.md $(BIN)/python -m pytest -q tests/clients
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

@@ -20,13 +20,12 @@ What an application may notice:
 - `SELECT p FROM people p`, a whole row by its name, has the type `record` where columns are hidden;
 - rows of a table with hidden columns that are asked for in no order come in the order of its primary key;
 - DETAIL is left out of an error that would show a whole row of such a table;
-- hidden columns may not be written: an ORM's mapping leaves them out of INSERT and UPDATE (SQLAlchemy:
-  `server_default=FetchedValue()`; Django: `save(update_fields=...)`; Hibernate: `insertable = false, updatable = false`;
-  TypeORM: `insert: false, update: false`);
-- an ORM that groups by all columns of a table with hidden ones, or asks for distinct ones, is refused (Django groups
-  by the primary key alone where the model is managed);
+- hidden columns may not be written: mappings leave them out of INSERT and UPDATE (SQLAlchemy:
+  `server_default=FetchedValue()`; Django: `save(update_fields=...)`; Hibernate: `insertable` and `updatable` false;
+  TypeORM: `insert` and `update` false);
+- `GROUP BY` and `DISTINCT` over hidden columns pass where the table's primary key is among them, else they are refused;
 - `EXPLAIN VERBOSE` of such a table is refused, which sqlx's `query!` macros ask while compiling: compile them with an
-  approved login or with `cargo sqlx prepare`.
+  approved login, or with `cargo sqlx prepare`.
 
 | client | version | what was driven | result |
 |---|---|---|---|
@@ -47,9 +46,12 @@ class Row:
 
 
 def page(rows: Iterable[Row]) -> str:
-    """The whole page, in the order of the clients' names."""
+    """The whole page, in the order of the clients' names. Runs of one test with several settings are one row."""
+    found: dict[tuple[str, str, str], set[str]] = {}
+    for r in rows:
+        found.setdefault((r.client, r.version, r.what), set()).add(RESULTS.get(r.outcome, f"not run: {r.why}"))
     lines = []
-    for r in sorted(rows, key=lambda r: (r.client.lower(), r.what)):
-        result = RESULTS.get(r.outcome, f"not run: {r.why}")
-        lines.append(f"| {r.client} | {r.version} | {r.what} | {result} |")
+    for (client, version, what), results in sorted(found.items(), key=lambda f: (f[0][0].lower(), f[0][2], f[0][1])):
+        # "differs" comes first
+        lines.append(f"| {client} | {version} | {what} | {', '.join(sorted(results))} |")
     return HEAD + "\n".join(lines) + "\n"

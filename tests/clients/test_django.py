@@ -47,6 +47,7 @@ def test_refusals(place: Place) -> None:
     assert json.loads(run(place.through(), "work.py", "refusals")) == {"refused": ["42501"] * 4, "after": 60}
 
 
+@pytest.mark.slow
 @pytest.mark.client(
     "Django",
     "migrate by an approved owner: tables made, altered, filled and dropped; what is not reviewed is refused to others",

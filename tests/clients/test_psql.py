@@ -67,7 +67,7 @@ SELECT 1; SELECT 2 \; SELECT person_id, standing FROM people ORDER BY 1 LIMIT 2 
 """
 
 
-@pytest.fixture(params=["18", "15"])
+@pytest.fixture(params=["18", pytest.param("15", marks=pytest.mark.slow)])
 def here(request: pytest.FixtureRequest) -> Place:
     """Each server with its own tools. Debian's has all contrib and a psql with readline."""
     found = request.getfixturevalue("place" if request.param == "18" else "debian")
@@ -196,6 +196,7 @@ def test_refusal(here: Place) -> None:
     assert any(line.startswith("HINT:") for line in err)
 
 
+@pytest.mark.slow
 @pytest.mark.client("psql", "tab completion of tables, columns, schemas, functions, settings")
 def test_completion(here: Place) -> None:
     if (

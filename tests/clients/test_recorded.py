@@ -45,7 +45,7 @@ def results(c: psycopg.Connection[Any], sql: str, figures: bool) -> list[Any]:
 @pytest.mark.parametrize(
     "tool", [pytest.param(k, marks=pytest.mark.client(f"{v[0]} (recorded)", v[1]), id=k) for k, v in TOOLS.items()]
 )
-@pytest.mark.parametrize("server", ["18", "15"])
+@pytest.mark.parametrize("server", ["18", pytest.param("15", marks=pytest.mark.slow)])
 def test_replayed(request: pytest.FixtureRequest, tool: str, server: str, version: Callable[[str], None]) -> None:
     here = request.getfixturevalue("place" if server == "18" else "debian")
     assert isinstance(here, Place)

@@ -13,7 +13,7 @@ import pytest
 from tests.clients.place import Access, Place, program
 
 
-@pytest.fixture(params=["18", "15"])
+@pytest.fixture(params=["18", pytest.param("15", marks=pytest.mark.slow)])
 def here(request: pytest.FixtureRequest) -> Place:
     """Each server with its own tools."""
     found = request.getfixturevalue("place" if request.param == "18" else "debian")

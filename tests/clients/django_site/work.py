@@ -47,6 +47,12 @@ def orm():
         .values_list("pk")
     )
     out["annotate"] = list(Ward.objects.annotate(n=Count("people")).order_by("-n", "name").values("name", "n"))
+    out["grouped"] = [
+        [p.name, p.homeland, p.n] for p in people.annotate(n=Count("tickets")).filter(n__gte=5).order_by("-n", "pk")
+    ]
+    out["distinct_rows"] = [
+        [p.name, p.homeland] for p in people.filter(tickets__state="open").order_by("pk").distinct()
+    ]
     out["group"] = list(people.values("pk", "name").annotate(n=Count("tickets")).filter(n__gte=5).order_by("-n", "pk"))
     out["aggregate"] = tickets.aggregate(n=Count("pk"), total=Sum("cost"), mean=Avg("cost"))
     out["values"] = list(tickets.values("topic").annotate(n=Count("*"), c=Sum("cost")).order_by("topic"))
