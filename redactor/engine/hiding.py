@@ -93,7 +93,8 @@ def source(shield: Shield, ref: RelationRef, found: Survey) -> tuple[str, str]:
         columns += sorted(n for n in SYSTEM_COLUMNS & found.names if n not in taken and relation.kind in "rpm")
     columns = columns or ["true AS here"]
     where = " WHERE false" if shield.closed is not None else f" WHERE {shield.where}" if shield.where else ""
-    behind = where + (" ORDER BY " + ", ".join(order) if order else "")
+    # OFFSET 0 keeps conditions outside: which row fails one first would tell the order of partitions
+    behind = where + (f" ORDER BY {', '.join(order)} OFFSET 0" if order else "")
     renamed = _colnames(ref)
     listed = f" ({', '.join(map(identifier, renamed))})" if renamed else ""
     return f"(SELECT {', '.join(columns)} FROM ", f"{behind}) {identifier(ref.alias)}{listed}"

@@ -29,11 +29,11 @@ def hard(postgres: Server) -> str:
     psql(
         postgres,
         name,
-        "CREATE ROLE reader LOGIN; CREATE ROLE staff; CREATE ROLE visitors IN ROLE staff;"
+        "CREATE ROLE reader LOGIN; CREATE ROLE crew; CREATE ROLE visitors IN ROLE crew;"
         " CREATE ROLE Ada LOGIN IN ROLE visitors; CREATE ROLE root2 SUPERUSER BYPASSRLS REPLICATION;"
         " ALTER ROLE ada SET search_path = s, public; ALTER ROLE ALL SET work_mem = '1MB';"
         f" ALTER DATABASE {name} SET work_mem = '2MB'; ALTER ROLE ada IN DATABASE {name} SET work_mem = '3MB';"
-        f" ALTER ROLE ada IN DATABASE postgres SET work_mem = '9MB'; ALTER ROLE staff SET DateStyle = 'ISO, DMY'",
+        f" ALTER ROLE ada IN DATABASE postgres SET work_mem = '9MB'; ALTER ROLE crew SET DateStyle = 'ISO, DMY'",
     )
     psql(postgres, name, HARD)
     return name
@@ -311,21 +311,21 @@ async def test_odd_names_are_as_stored(catalog: Catalog) -> None:
 async def test_roles(catalog: Catalog) -> None:
     ada = catalog.roles["ada"]
     assert ada.can_login
-    assert ada.member_of == {"visitors", "staff"}
+    assert ada.member_of == {"visitors", "crew"}
     assert dict(ada.settings) == {"search_path": "s, public", "work_mem": "3MB"}, "role in database wins"
-    assert dict(catalog.roles["staff"].settings) == {"datestyle": "ISO, DMY", "work_mem": "2MB"}
+    assert dict(catalog.roles["crew"].settings) == {"datestyle": "ISO, DMY", "work_mem": "2MB"}
     root = catalog.roles["root2"]
     assert root.superuser
     assert root.bypass_rls
     assert root.replication
     assert not root.can_login
-    assert catalog.groups_of("ada") == {"visitors", "staff"}
+    assert catalog.groups_of("ada") == {"visitors", "crew"}
 
 
 async def test_a_membership_that_gives_nothing_is_none(postgres: Server, reader: asyncpg.Connection) -> None:
     if postgres.major < 16:
         pytest.skip("memberships have options from 16")
-    psql(postgres, "postgres", "CREATE ROLE maker; GRANT staff TO maker WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
+    psql(postgres, "postgres", "CREATE ROLE maker; GRANT crew TO maker WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
     try:
         assert (await read_catalog(reader, "city")).roles["maker"].member_of == frozenset()
     finally:
@@ -440,7 +440,7 @@ def test_the_digest_does_not_depend_on_the_process() -> None:
         "DROP CAST (s.pair AS text)",
         "CREATE ROLE someone",
         "ALTER ROLE ada BYPASSRLS",
-        "REVOKE staff FROM visitors",
+        "REVOKE crew FROM visitors",
         "ALTER ROLE ada SET search_path = public",
         "CREATE EXTENSION plpgsql_or_other",
         "ALTER EXTENSION plpgsql ADD TABLE s.base",
