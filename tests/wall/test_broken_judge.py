@@ -52,8 +52,7 @@ def pair(server: Server) -> city.Pair:
 
 
 def play(pair: city.Pair, server: Server, probes: list[Probe]) -> list[judge.Finding]:
-    keeper = judge.Keeper(pair, broken.SIDES)
-    with broken.proxy(server) as dsn:
+    with judge.Keeper(pair, broken.SIDES) as keeper, broken.proxy(server) as dsn:
         a, b = (
             Target(f"{dsn}/{n}", pair.at(n), "b" if n == "city_b" else "a", city.newest(pair, n)) for n in broken.SIDES
         )

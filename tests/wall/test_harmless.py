@@ -22,8 +22,10 @@ def pair() -> Iterator[city.Pair]:
 
 
 def differing(pair: city.Pair, directory: Path, probes: list[corpus.Probe]) -> list[str]:
-    with broken.walled(pair, directory) as (dsn, harden):
-        keeper = judge.Keeper(pair, ("city_a", "city_c"), harden)
+    with (
+        broken.walled(pair, directory) as (dsn, harden),
+        judge.Keeper(pair, ("city_a", "city_c"), harden) as keeper,
+    ):
         through = Target(f"{dsn}/city_a", pair.at("city_a"), "a", city.newest(pair, "city_a"))
         direct = Target(pair.at("city_c", user="nobody"), pair.at("city_c"), "a", city.newest(pair, "city_c"))
         found = [judge.harmless(p, direct, through, keeper) for p in probes]
