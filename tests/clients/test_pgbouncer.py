@@ -109,7 +109,8 @@ def has_prepared() -> bool:
 
 
 @pytest.mark.client(
-    "PgBouncer in front of redactor", "session and transaction mode, prepared statements (from 1.21), refusals"
+    "PgBouncer in front of redactor",
+    "session and transaction mode, refusals; prepared statements in both from 1.21, else in session mode",
 )
 @pytest.mark.parametrize("mode", ["session", "transaction"])
 def test_in_front(place: Place, tmp_path: Path, mode: str) -> None:
@@ -128,7 +129,8 @@ def test_in_front(place: Place, tmp_path: Path, mode: str) -> None:
 
 
 @pytest.mark.client(
-    "PgBouncer behind redactor", "session and transaction mode, prepared statements (from 1.21), refusals"
+    "PgBouncer behind redactor",
+    "session and transaction mode, refusals; prepared statements in both from 1.21, else in session mode",
 )
 @pytest.mark.parametrize("mode", ["session", "transaction"])
 def test_behind(place: Place, tmp_path: Path, mode: str) -> None:

@@ -94,7 +94,9 @@ def psql(place: Place, a: Access, script: str, *options: str) -> list[Any]:
     return [done.returncode, *[o.split("\n") for o in out]]
 
 
-@pytest.mark.client("psql", "the \\d family, \\sf, \\sv, \\l: seventy describing commands")
+@pytest.mark.client(
+    "psql", "the \\d family, \\sf, \\sv, \\l: seventy describing commands (those that show sizes: that they work)"
+)
 def test_describing(here: Place) -> None:
     known = [d for d in DESCRIBING if here.server.major >= 16 or not d.startswith("\\drg")]
     # sizes, and with them what is on disk of hidden columns, are masked: they are left out of the comparison

@@ -1,4 +1,4 @@
--- Metabase 0.56: sync of tables and fields, fingerprints, a question with a date breakout
+-- Metabase: sync of tables and fields, fingerprints, a question with a date breakout
 SET SESSION TIMEZONE TO 'America/Los_Angeles';
 SELECT n.nspname AS schema, c.relname AS name, CASE c.relkind WHEN 'r' THEN 'TABLE' WHEN 'p' THEN 'PARTITIONED TABLE' WHEN 'v' THEN 'VIEW'
   WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE NULL END AS type, d.description FROM pg_catalog.pg_class AS c

@@ -1,4 +1,4 @@
--- Npgsql.EntityFrameworkCore.PostgreSQL 9: start, migrations' history, scaffolding, xmin as the token of concurrency
+-- EF Core on Npgsql: start, migrations' history, scaffolding, xmin as the token of concurrency
 SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = 'public' AND c.relname = '__EFMigrationsHistory');
 SELECT p.person_id, p.name, p.xmin, w.ward_id, w.name FROM people AS p LEFT JOIN wards AS w ON p.ward_id = w.ward_id

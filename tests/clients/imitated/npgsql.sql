@@ -1,4 +1,4 @@
--- Npgsql 9: types, composites and enums, all in one simple query when it first connects
+-- Npgsql (its PostgresDatabaseInfo.cs was read at commit 00ee7a8a): types, composites and enums, in one simple query
 SELECT version();
 SELECT n.nspname, t.oid, t.typname, t.typtype, t.typnotnull, t.element FROM (
   SELECT a.oid, a.typnamespace, a.typname, a.typtype, a.typrelid, a.typnotnull, a.relkind, e.oid AS element, e.typname AS element_name,

@@ -1,4 +1,4 @@
--- pgAdmin 9: connecting, the browser's tree, a table's columns, the dashboard
+-- pgAdmin: connecting, the browser's tree, a table's columns, the dashboard
 SET DateStyle = ISO; SET client_min_messages = notice; SELECT set_config('bytea_output', 'hex', false) FROM pg_show_all_settings() WHERE name = 'bytea_output'; SET client_encoding = 'UTF8';
 SELECT version();
 SELECT db.oid AS did, db.datname, db.datallowconn, pg_encoding_to_char(db.encoding) AS serverencoding, has_database_privilege(db.oid, 'CREATE') AS cancreate, datistemplate

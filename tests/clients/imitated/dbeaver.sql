@@ -1,4 +1,4 @@
--- DBeaver 25: connecting, the navigator's tree, a table's pages
+-- DBeaver: connecting, the navigator's tree, a table's pages
 SET extra_float_digits = 3;
 SET application_name = 'DBeaver 25.2.0 - Main';
 SELECT current_schema(), session_user;

@@ -1,4 +1,4 @@
--- Grafana 12, PostgreSQL data source: the query editor's lists, macros spelled out, a time series
+-- Grafana, PostgreSQL data source: the query editor's lists, macros spelled out, a time series
 SELECT current_setting('server_version_num')::int / 100 AS version;
 SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) AS "table" FROM information_schema.tables
   WHERE quote_ident(table_schema) NOT IN ('information_schema', 'pg_catalog', '_timescaledb_cache') ORDER BY 1;
