@@ -317,7 +317,7 @@ async def test_two_nodes_on_one_store_are_killed(database: str, tmp_path: Path) 
 async def test_two_nodes_on_one_store_are_killed_often(
     database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report("kill -9 of two nodes on one PostgreSQL store", await two_nodes(tmp_path, database, 100), capsys)
+    report("kill -9 of two nodes on one PostgreSQL store", await two_nodes(tmp_path, database, 60), capsys)
 
 
 async def test_a_crash_in_the_middle_of_a_key_change_under_load(tmp_path: Path) -> None:
