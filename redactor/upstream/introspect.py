@@ -16,7 +16,7 @@ from redactor.errors import UpstreamError
 from redactor.upstream import queries
 from redactor.upstream.facts import Facts, Row, Strings, grouped, reads_by, roles_from
 
-ATTEMPTS = 3
+ATTEMPTS = 10
 BATCH = 5000
 """Rows of pg_attribute in memory at a time, before they are columns."""
 
