@@ -339,7 +339,7 @@ def test_writes(place: Place) -> None:
                 "INSERT INTO tickets (person_id, topic) VALUES (1, 'rail')",
                 "INSERT INTO port.berths VALUES (90, -1)",
                 "INSERT INTO notes (ward_id, title) VALUES (77, 'x')",
-                "INSERT INTO notes (title) VALUES (NULL)",
+                "INSERT INTO notes (note_id, title) VALUES (77, NULL)",
                 "SELECT 'x'::int",
                 "SELECT 1/0",
                 "SELEKT 1",
