@@ -139,11 +139,29 @@ def settle(
             ref, shield = shields[id(item)]
             if "colnames" in ref.node.get("alias", {}) or not shield.primary:
                 return
+            if _pinned(select.get("whereClause", {}), ref.alias, shield.primary):
+                # at most one of its rows is read
+                continue
             types = {c.name: c.type for c in shield.relation.columns}
             keys += [f"{identifier(ref.alias)}.{_sortable(n, types[n])}" for n in shield.primary]
     if keys:
         at = _end_of_select(text, start)
         text.put(at, at, f" ORDER BY {', '.join(keys)}")
+
+
+def _pinned(where: Node, alias: str, key: tuple[str, ...]) -> bool:
+    """Whether a condition holds for one value of the key alone: `id = 42`, `id = $1 AND ...`."""
+    conditions = where["BoolExpr"]["args"] if where.get("BoolExpr", {}).get("boolop") == "AND_EXPR" else [where]
+    given = set()
+    for condition in conditions:
+        test = condition.get("A_Expr", {})
+        if test.get("kind") != "AEXPR_OP" or [n.get("String", {}).get("sval") for n in test.get("name", ())] != ["="]:
+            continue
+        left, right = test.get("lexpr", {}), test.get("rexpr", {})
+        names = [f.get("String", {}).get("sval") for f in left.get("ColumnRef", {}).get("fields", ())]
+        if ("A_Const" in right or "ParamRef" in right) and (names == [alias, *names[1:]] or len(names) == 1):
+            given.add(names[-1])
+    return set(key) <= given
 
 
 def _collects(target: Node, aggregates: Callable[[str], bool]) -> bool:
