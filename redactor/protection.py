@@ -9,7 +9,7 @@ matter.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from redactor.catalog import Column, Function, Relation
@@ -149,9 +149,6 @@ class Clearance:
             parents = [self._derivation.catalog.relations.get(p) for p in relation.parents]
             return frozenset().union(*(self._relation_tags(p, p.qualified) for p in parents if p is not None))
         return frozenset((UNREVIEWED,))
-
-    def _column_tags(self, relation: Relation, column: str) -> frozenset[str]:
-        return self._review.column_tags(relation.qualified, column)
 
     @staticmethod
     def _derives(relation: Relation) -> bool:
@@ -437,10 +434,8 @@ class Clearance:
                     secret = tuple(ColumnName(other.schema, other.name, c) for c in key.columns if c in shield.covers)
                 columns = (ROWS,) if event == "delete" else key.foreign_columns
                 if secret and action in ("a", "r", ""):
-                    hits = shield.closed.hits if shield.closed is not None else self.hits(secret)
                     for column in columns:
                         add(column, f"foreign key {key.name} would tell of rows of {other.qualified}", ())
-                        del hits
                 elif action in ("c", "n", "d"):
                     follow = "delete" if event == "delete" and action == "c" else "update"
                     inner = self.hazards(other, follow) if other.oid != relation.oid else {}
@@ -450,8 +445,6 @@ class Clearance:
                             for column in columns:
                                 add(column, f"{inner[name].why} (through foreign key {key.name})", ())
 
-
-from collections.abc import Callable  # noqa: E402
 
 _Add = Callable[[str, str, Iterable[ColumnName]], None]
 

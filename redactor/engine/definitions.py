@@ -146,9 +146,8 @@ def create_table(reading: Reading, node: Node, statement: Statement) -> None:
                 pass
     for like in likes:
         _check_like(reading, like)
-    refs = _check(reading, {"CreateStmt": {**rest, "inhRelations": [], "tableElts": _without_likes(node)}})
+    _check(reading, {"CreateStmt": {**rest, "inhRelations": [], "tableElts": _without_likes(node)}})
     _check_keys(reading, node)
-    del refs
     if node.get("inhRelations") or "ofTypename" in node:
         columns = None
     known = None if columns is None else tuple(columns)

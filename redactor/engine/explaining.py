@@ -6,6 +6,7 @@ that touch no relation with hidden columns stay whole.
 
 from __future__ import annotations
 
+from redactor.catalog import Relation
 from redactor.engine.reading import Reading
 from redactor.engine.refusal import of_kind
 from redactor.sql.grammar import Node, Statement
@@ -53,10 +54,7 @@ def explain(reading: Reading, node: Node, statement: Statement) -> None:
     _hide_figures(reading, node, statement, options)
 
 
-def _tells(reading: Reading, relation: object) -> bool:
-    from redactor.catalog import Relation
-
-    assert isinstance(relation, Relation)
+def _tells(reading: Reading, relation: Relation) -> bool:
     world = reading.world
     if not world.shield(relation).open:
         return True

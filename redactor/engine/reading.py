@@ -194,10 +194,6 @@ class Reading:
         known = self._bindings.get(id(ref.node))
         return known[1] if known else None
 
-    def shield_of(self, ref: RelationRef) -> Shield | None:
-        """The shield of a relation that has been read or targeted."""
-        return self._shields.get(id(ref.node))
-
     def _target(self, ref: RelationRef) -> None:
         relation = self.resolve(ref)
         if relation is not None:

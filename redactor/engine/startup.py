@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from redactor.context import Context
 from redactor.engine.behalf import SETTING
-from redactor.engine.reading import split_identifiers
-from redactor.engine.settings import encoding_is_readable
+from redactor.engine.settings import encoding_is_readable, path_of
 from redactor.model import Problem, Requester
 from redactor.sql.builtins import Effect
 
@@ -49,7 +48,7 @@ def begin(
             case Effect.HARMLESS | Effect.UNKNOWN:
                 pass
             case Effect.PATH:
-                path = tuple(split_identifiers(value, ","))
+                path = path_of(value)
             case Effect.ENCODING:
                 encoding = value
                 if not exempt and not encoding_is_readable(value):
@@ -63,11 +62,11 @@ def begin(
             case _:
                 return _problem(f"setting {name}: {verdict.because}")
     if search_path is not None:
-        path = tuple(split_identifiers(search_path, ","))
+        path = path_of(search_path)
     if path is None:
         role = engine.catalog.roles.get(requester.login)
         default = dict(role.settings).get("search_path") if role is not None else None
-        path = tuple(split_identifiers(default, ",")) if default is not None else ("$user", "public")
+        path = path_of(default) if default is not None else ("$user", "public")
     return Context.start(requester.login, path, encoding)
 
 
