@@ -9,7 +9,7 @@ matter.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from redactor.catalog import Column, Function, Relation
@@ -332,7 +332,8 @@ class Clearance:
             if event == "insert":
                 self._filled(r, add)
             if event in ("update", "delete"):
-                self._referrers(r, event, add)
+                for column, hazard in self._referrers(r, event):
+                    found.setdefault(column, hazard)
             for rule in r.rules:
                 if rule.event == event:
                     add(ROWS, f"rule {rule.name} of {r.qualified} rewrites it", ())
@@ -420,30 +421,26 @@ class Clearance:
         taints = self._derivation.columns(relation)
         return any(column in t for t in taints.values())
 
-    def _referrers(self, relation: Relation, event: str, add: _Add) -> None:
+    def _referrers(self, relation: Relation, event: str) -> Iterator[tuple[str, Hazard]]:
         for other in self._derivation.catalog.relations.values():
             for key in other.constraints:
                 if key.kind != "f" or key.foreign != relation.oid:
                     continue
                 action = key.on_delete if event == "delete" else key.on_update
                 shield = self.shield(other)
-                secret: tuple[ColumnName, ...] = ()
-                if shield.closed is not None:
-                    secret = (rows_of(other.qualified),)
-                elif any(c in shield.covers for c in key.columns):
-                    secret = tuple(ColumnName(other.schema, other.name, c) for c in key.columns if c in shield.covers)
+                secret = tuple(ColumnName(other.schema, other.name, c) for c in key.columns if c in shield.covers)
                 columns = (ROWS,) if event == "delete" else key.foreign_columns
-                if secret and action in ("a", "r", ""):
-                    for column in columns:
-                        add(column, f"foreign key {key.name} would tell of rows of {other.qualified}", ())
+                if (shield.closed is not None or secret) and action in ("a", "r", ""):
+                    hits = shield.closed.hits if shield.closed is not None else self.hits(secret)
+                    hazard = Hazard(f"foreign key {key.name} would tell of rows of {other.qualified}", hits)
+                    yield from ((column, hazard) for column in columns)
                 elif action in ("c", "n", "d"):
                     follow = "delete" if event == "delete" and action == "c" else "update"
                     inner = self.hazards(other, follow) if other.oid != relation.oid else {}
-                    touched = (ROWS,) if follow == "delete" else (ROWS, *key.columns)
-                    for name in touched:
+                    for name in (ROWS,) if follow == "delete" else (ROWS, *key.columns):
                         if name in inner:
-                            for column in columns:
-                                add(column, f"{inner[name].why} (through foreign key {key.name})", ())
+                            hazard = Hazard(f"{inner[name].why} (through foreign key {key.name})", inner[name].hits)
+                            yield from ((column, hazard) for column in columns)
 
 
 _Add = Callable[[str, str, Iterable[ColumnName]], None]

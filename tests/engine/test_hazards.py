@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from redactor.catalog import Relation
-from redactor.model import Allow, Redact, RelationName
+from redactor.model import Allow, Redact, Refuse, RelationName
 from tests.fixtures.town import Town
 
 
@@ -66,3 +66,14 @@ def test_the_approved_meet_none(town: Town, event: str) -> None:
 def test_writes(town: Town, text: str, passes: bool) -> None:
     decision = town.decide(text)
     assert isinstance(decision, Allow | Redact) is passes, decision
+
+
+@pytest.mark.parametrize(
+    "text", ["DELETE FROM residents WHERE resident_id = 3", "UPDATE residents SET resident_id = 99 WHERE district = 1"]
+)
+def test_a_refusal_for_a_foreign_key_names_the_key_and_the_rule(town: Town, text: str) -> None:
+    decision = town.decide(text)
+    assert isinstance(decision, Refuse)
+    assert "refugee_services_resident_id_fkey" in decision.problem.message
+    assert decision.rules
+    assert all(h.because for h in decision.rules)
