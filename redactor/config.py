@@ -212,6 +212,7 @@ class Config:
     mask_key: str | None = field(default=None, repr=False)
     logins: Logins = Logins()
     providers: Mapping[str, Provider] = field(default_factory=lambda: MappingProxyType({}))
+    metrics: Address | None = None
 
 
 # ------------------------------------------------------------------ the file
@@ -315,6 +316,7 @@ class ConfigForm(Form):
     policy: str = Field(description="the policy file, such as policies/sacramento.yaml")
     store: str = Field(default="sqlite:///var/redactor.db", description="sqlite:///path or postgresql://...")
     console: AddressText = Field(default=None, description="host:port of the auditors' pages; none: no console")
+    metrics: AddressText = Field(default=None, description="host:port of the figures for monitoring; none: no figures")
     tls: TlsForm | None = Field(default=None, description="what clients are shown; none: no TLS with clients")
     login: LoginForm = Field(default=LoginForm(), description="how clients log in", json_schema_extra={"default": {}})
     identity: dict[ProviderName, ProviderForm] = Field(default={}, description="who signs tokens, by a short name")
@@ -362,6 +364,7 @@ class _Reader:
     def config(self, form: ConfigForm, path: Path) -> Config | None:
         listen = self.address(("listen",), form.listen)
         console = None if form.console is None else self.address(("console",), form.console)
+        metrics = None if form.metrics is None else self.address(("metrics",), form.metrics)
         databases = {}
         for name, d in form.databases.items():
             if not name or len(name.encode()) > 63 or "\0" in name:
@@ -397,6 +400,7 @@ class _Reader:
             mask_key,
             logins,
             MappingProxyType(providers),
+            metrics,
         )
 
     def tls(self, form: TlsForm) -> TlsFiles:

@@ -17,6 +17,7 @@ from redactor.engine import Engine
 from redactor.errors import ConfigurationError
 from redactor.policy import Policy
 from redactor.review import Review
+from redactor.tally import Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,10 @@ def usable(path: Path) -> Usable:
     return Usable(found.config, found.policy, found.reviews)
 
 
-def maker(config: Config) -> Callable[[Catalog, Policy, Review], Engine]:
-    """How a judge is made of a catalog, a policy and a review, under this configuration."""
+def maker(config: Config, pace: Pace | None = None) -> Callable[[Catalog, Policy, Review], Engine]:
+    """How a judge is made of a catalog, a policy and a review, under this configuration; `pace` counts for all."""
 
     def make(catalog: Catalog, policy: Policy, review: Review) -> Engine:
-        return Engine(catalog, policy, review, mask_key=config.mask_key or "")
+        return Engine(catalog, policy, review, mask_key=config.mask_key or "", pace=pace)
 
     return make

@@ -8,6 +8,7 @@ committed upstream before it was called; what cannot be read leaves the old judg
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import asyncpg  # type: ignore[import-untyped]
@@ -16,6 +17,7 @@ from redactor import upstream
 from redactor.catalog import Catalog
 from redactor.cli import oplog
 from redactor.config import Database
+from redactor.drift import Differences, compare
 from redactor.errors import RedactorError, UpstreamError
 from redactor.model import Judge
 from redactor.policy import Policy
@@ -28,7 +30,10 @@ Maker = Callable[[Catalog, Policy, Review], Judge]
 
 
 class Published:
-    """One database. `start` it before `current` is asked for; `watch` it while it is served."""
+    """One database. `refresh` it before `current` is asked for; `watch` it while it is served.
+
+    `read_at`: when the catalog in force was read (seconds, epoch, UTC). `reachable`: whether the last look succeeded.
+    """
 
     def __init__(self, database: Database, policy: Policy, review: Review, make: Maker) -> None:
         self.database = database
@@ -36,9 +41,18 @@ class Published:
         self._judge: Judge | None = None
         self._catalog: Catalog | None = None
         self._fingerprint = ""
+        self._differences: Differences | None = None
+        self.read_at = 0.0
+        self.reachable = True
         self._connection: asyncpg.Connection | None = None
         self._lock = asyncio.Lock()
         self._begun = self._done = 0
+
+    @property
+    def differences(self) -> Differences:
+        """How the catalog in force differs from its reviewed file."""
+        assert self._differences is not None, "asked for differences before the catalog was read"
+        return self._differences
 
     def current(self) -> Judge:
         """The newest judge."""
@@ -72,12 +86,12 @@ class Published:
                 if self._catalog is None:
                     self._policy, self._review = before
                     raise
-                self._judge = self._make(self._catalog, policy, review)
+                self._publish(self._catalog)
                 raise
 
     async def watch(self, every: float = LOOK_SECONDS) -> None:
         """Look at the fingerprint every so many seconds, and refresh where it has changed; until cancelled."""
-        log, reachable = oplog.logger(), True
+        log = oplog.logger()
         while True:
             await asyncio.sleep(every)
             try:
@@ -86,13 +100,13 @@ class Published:
                     if await upstream.fingerprint(connection) != self._fingerprint:
                         await self._read()
                         log.info("catalog changed", database=self.database.name, snapshot=self.current().snapshot)
-                if not reachable:
+                if not self.reachable:
                     log.info("database reachable again", database=self.database.name)
-                reachable = True
+                self.reachable = True
             except RedactorError as e:
-                if reachable:
+                if self.reachable:
                     log.warning("catalog cannot be read; what is known stays in force", why=e.public)
-                reachable = False
+                self.reachable = False
 
     async def close(self) -> None:
         """Close redactor's own connection."""
@@ -116,8 +130,13 @@ class Published:
         except UpstreamError:
             await self._drop()
             raise
+        self._publish(catalog)
+        self._fingerprint, self._done, self.read_at, self.reachable = seen, this, time.time(), True
+
+    def _publish(self, catalog: Catalog) -> None:
         judge = self._make(catalog, self._policy, self._review)
-        self._catalog, self._judge, self._fingerprint, self._done = catalog, judge, seen, this
+        self._differences = compare(catalog, self._review)
+        self._catalog, self._judge = catalog, judge
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None

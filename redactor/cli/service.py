@@ -17,14 +17,16 @@ from pathlib import Path
 
 from redactor.cli import oplog
 from redactor.cli.judging import Usable, maker, usable
+from redactor.cli.monitoring import answering
 from redactor.cli.publishing import Published
-from redactor.config import Config, TlsFiles
+from redactor.config import Address, Config, TlsFiles
 from redactor.errors import ConfigurationError, Fault, RedactorError, UpstreamError
 from redactor.identity import Providers
 from redactor.model import Judge
 from redactor.proxy import Proxy, Settings, certificates
 from redactor.proxy import serve as listen
 from redactor.store import Log
+from redactor.tally import Pace
 
 TRY_AGAIN_SECONDS = 2.0
 
@@ -42,6 +44,7 @@ class Service:
     proxy: Proxy
     log: Log
     providers: Providers
+    expiries: _Expiries
 
     async def reload(self, path: Path) -> None:
         """Read policy, catalogs, certificates and keys anew.
@@ -54,7 +57,7 @@ class Service:
                 self.proxy.show(_tls(self.config.tls))
             except ConfigurationError as e:
                 log.error("the old certificate stays in force", fault=str(e.faults[0]))
-        warn_of_certificates(self.config)
+        self.expiries.look()
         await self.providers.refresh()
         try:
             installation = usable(path)
@@ -83,9 +86,9 @@ async def running(installation: Usable, *, wait: bool = False) -> AsyncIterator[
     settings = installation.config
     async with AsyncExitStack() as stack:
         published = {}
-        make = maker(settings)
+        paces = {name: Pace(time.perf_counter) for name in settings.databases}
         for name, database in settings.databases.items():
-            one = Published(database, installation.policy, installation.reviews[name], make)
+            one = Published(database, installation.policy, installation.reviews[name], maker(settings, paces[name]))
             stack.push_async_callback(one.close)
             await _first(one, wait)
             published[name] = one
@@ -100,14 +103,21 @@ async def running(installation: Usable, *, wait: bool = False) -> AsyncIterator[
         stack.push_async_callback(log.close)
         providers = Providers(settings.providers, _report)
         await providers.refresh()
-        warn_of_certificates(settings)
+        expiries = _Expiries(settings)
         proxy = await _listening(settings, published, log, providers)
         stack.push_async_callback(proxy.close)
         for name, one in published.items():
             await stack.enter_async_context(_task(one.watch(), f"watch-{name}"))
         await stack.enter_async_context(_task(providers.watch(), "watch-keys"))
-        await stack.enter_async_context(_task(_watch_certificates(settings), "watch-certificates"))
-        yield Service(settings, published, proxy, log, providers)
+        await stack.enter_async_context(_task(expiries.watch(), "watch-certificates"))
+        if settings.metrics is not None:
+            try:
+                endpoint = answering(settings.metrics, proxy, log, published, paces, lambda: expiries.known)
+                port = (await stack.enter_async_context(endpoint)).port
+            except OSError as e:
+                raise CannotServe(_why_not(settings, "metrics", settings.metrics, e)) from e
+            oplog.logger().info("figures for monitoring", address=str(settings.metrics), port=port)
+        yield Service(settings, published, proxy, log, providers, expiries)
 
 
 async def _first(published: Published, wait: bool) -> None:
@@ -130,16 +140,23 @@ async def _first(published: Published, wait: bool) -> None:
             await asyncio.sleep(TRY_AGAIN_SECONDS)
 
 
-async def _watch_certificates(settings: Config) -> None:
-    while True:
-        await asyncio.sleep(86400)
-        warn_of_certificates(settings)
+class _Expiries:
+    """When certificates expire, looked at once a day; an error in the operator's log for each that has or soon will."""
 
+    def __init__(self, settings: Config) -> None:
+        self._settings = settings
+        self.known: Mapping[str, float] = {}
+        self.look()
 
-def warn_of_certificates(settings: Config) -> None:
-    """An error in the operator's log for each certificate that has expired, or soon will."""
-    for fault in certificates.complaints(settings, time.time()):
-        oplog.logger().error("certificate", fault=str(fault))
+    def look(self) -> None:
+        self.known = certificates.expiries(self._settings)
+        for fault in certificates.complaints(self._settings, time.time()):
+            oplog.logger().error("certificate", fault=str(fault))
+
+    async def watch(self) -> None:
+        while True:
+            await asyncio.sleep(86400)
+            self.look()
 
 
 def _report(event: str, details: Mapping[str, str]) -> None:
@@ -169,15 +186,15 @@ async def _listening(settings: Config, published: Mapping[str, Published], log: 
             report=_report,
         )
     except OSError as e:
-        raise CannotServe(_why_not(settings, e)) from e
+        raise CannotServe(_why_not(settings, "listen", settings.listen, e)) from e
 
 
-def _why_not(settings: Config, e: OSError) -> str:
+def _why_not(settings: Config, key: str, address: Address, e: OSError) -> str:
     if e.errno == errno.EADDRINUSE:
-        return f"{settings.listen} is taken by another process: end it, or change `listen` in {settings.file}"
+        return f"{address} is taken by another process: end it, or change `{key}` in {settings.file}"
     if e.errno in (errno.EACCES, errno.EPERM):
-        return f"no right to listen on {settings.listen}: ports below 1024 need it; change `listen` in {settings.file}"
-    return f"cannot listen on {settings.listen} ({e.strerror or e}): correct `listen` in {settings.file}"
+        return f"no right to listen on {address}: ports below 1024 need it; change `{key}` in {settings.file}"
+    return f"cannot listen on {address} ({e.strerror or e}): correct `{key}` in {settings.file}"
 
 
 def _tls(files: TlsFiles) -> certificates.Tls:

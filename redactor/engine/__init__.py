@@ -45,6 +45,7 @@ from redactor.protection import Clearance
 from redactor.review import Review
 from redactor.sql import builtins, grammar
 from redactor.sql.grammar import Statement, SyntaxProblem
+from redactor.tally import Pace
 
 REMEMBERED_BYTES = 32 * 1024 * 1024
 """How much text the decisions that are remembered may hold, all requesters together."""
@@ -76,8 +77,10 @@ class Engine:
         review: Review,
         lists: builtins.Builtins | None = None,
         mask_key: str = "",
+        pace: Pace | None = None,
     ) -> None:
         self._mask_key = mask_key
+        self._pace = pace or Pace()
         self._catalog = catalog
         self._policy = policy
         self._review = review
@@ -193,12 +196,18 @@ class Engine:
         known = self._known.get(key)
         if known is not None:
             self._known.move_to_end(key)
+            self._pace.remembered[type(known)] += 1
             return known
+        pace = self._pace
+        begun = pace.clock() if pace.clock else 0.0
         world = self.world(roles)
         if world.clearance.exempt and not self.speaks_for(requester):
             decision, contextual = self._exempted(text)
         else:
             decision, contextual = self._decide(requester, world, context, text)
+        pace.made[type(decision)] += 1
+        if pace.clock:
+            pace.took.add(pace.clock() - begun)
         if not contextual and len(text) <= _LARGEST_REMEMBERED:
             self._remember(key, decision, len(text))
         return decision

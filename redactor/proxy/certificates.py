@@ -6,6 +6,7 @@ expired is said to have, by name and date, to the operator; nothing of a private
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -88,6 +89,20 @@ def names_of(shown: Mapping[str, Any] | None) -> frozenset[str]:
 
 def complaints(config: Config, now: float) -> Iterator[Fault]:
     """What is wrong, or soon will be, with the certificates of a configuration at `now` (seconds, epoch, UTC)."""
+    for file, effect in _places(config).items():
+        try:
+            found = x509.load_pem_x509_certificates(file.read_bytes())
+        except (OSError, ValueError) as e:
+            yield Fault(str(file), 0, 0, f"not a file of certificates ({_said(e)})")
+            continue
+        for certificate in found:
+            said = _expiry(certificate, now)
+            if said:
+                yield Fault(str(file), 0, 0, f"the certificate of {_subject(certificate)} {said}", effect)
+
+
+def _places(config: Config) -> dict[Path, str]:
+    """The certificate files of a configuration, and what comes of one that has expired."""
     places: dict[Path, str] = {}
     if config.tls is not None:
         places[config.tls.certificate] = "clients will refuse the connection"
@@ -98,16 +113,17 @@ def complaints(config: Config, now: float) -> Iterator[Fault]:
             places[d.upstream.certificate] = f"database {d.name} will refuse the connection"
         if d.upstream.root_certificate is not None:
             places[d.upstream.root_certificate] = f"the certificate of database {d.name} cannot be verified"
-    for file, effect in places.items():
-        try:
-            found = x509.load_pem_x509_certificates(file.read_bytes())
-        except (OSError, ValueError) as e:
-            yield Fault(str(file), 0, 0, f"not a file of certificates ({_said(e)})")
-            continue
-        for certificate in found:
-            said = _expiry(certificate, now)
-            if said:
-                yield Fault(str(file), 0, 0, f"the certificate of {_subject(certificate)} {said}", effect)
+    return places
+
+
+def expiries(config: Config) -> dict[str, float]:
+    """When the certificates of a configuration expire: file to seconds (epoch, UTC), of each the first that does."""
+    found = {}
+    for file in _places(config):
+        with contextlib.suppress(OSError, ValueError):
+            read = x509.load_pem_x509_certificates(file.read_bytes())
+            found[str(file)] = min(c.not_valid_after_utc.timestamp() for c in read)
+    return found
 
 
 def _expiry(certificate: x509.Certificate, now: float) -> str:

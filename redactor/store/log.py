@@ -37,6 +37,7 @@ from redactor.store.keys import Keys
 from redactor.store.months import Months
 from redactor.store.outlets import Courier, Delivery
 from redactor.store.segment import START, Damage, Segment
+from redactor.tally import Logged
 
 CHECKPOINT_EVERY = 1000
 CHECKPOINT_SECONDS = 5.0
@@ -53,7 +54,8 @@ class Health:
     """How the log is. `ok`: entries can be made durable. `behind`: bytes in the journal that are not in the store yet.
 
     `problem` and `store_problem` are empty, or the newest failure in the operator's words (no data). `outlets`: how far
-    each of those has come.
+    each of those has come. `signed_at`: when this process signed last (seconds, epoch, UTC; 0: not yet);
+    `unsigned_for`: seconds that entries in the store have waited for a checkpoint, 0 where none waits.
     """
 
     ok: bool
@@ -65,6 +67,8 @@ class Health:
     problem: str
     store_problem: str
     outlets: tuple[Delivery, ...] = ()
+    signed_at: float = 0.0
+    unsigned_for: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,8 @@ class Log:
         self._size = self._published = 0
         self._newest: Checkpoint | None = None
         self._unsigned_since: float | None = None
+        self._signed_at = 0.0
+        self.logged = Logged()
         self._offsets: dict[str, int] = {}
         self._damaged: set[str] = set()
         self._store_problem = ""
@@ -180,7 +186,9 @@ class Log:
 
     async def append(self, entry: Entry) -> None:
         """Make the entry durable; returns when it is on disk. LogUnavailable where it cannot be."""
+        begun = time.perf_counter()
         await self._journal.append(entry)
+        self.logged.add(entry, time.perf_counter() - begun)
 
     async def retire(self, through: int, because: str, before: str = "") -> int:
         """Remove the sealed texts of entries 0 to `through`, having said so in the log; gives how many there were.
@@ -224,7 +232,7 @@ class Log:
     def health(self) -> Health:
         """How things are now."""
         behind = sum(max(0, s.durable - self._offset(s)) for s in self._journal.segments())
-        journal = self._journal
+        journal, since = self._journal, self._unsigned_since
         return Health(
             ok=not journal.problem and not self._closing,
             entries=journal.entries,
@@ -235,6 +243,8 @@ class Log:
             problem=journal.problem,
             store_problem=self._store_problem,
             outlets=tuple(replace(d) for d in self._courier.deliveries) if self._courier else (),
+            signed_at=self._signed_at,
+            unsigned_for=max(0.0, time.monotonic() - since) if since is not None else 0.0,
         )
 
     async def flush(self) -> None:
@@ -394,7 +404,7 @@ class Log:
                 self._newest = await self._database.run(
                     lambda c: ledger.sign(c, self.keys.signer, at, self._newest), write=True
                 )
-            self._unsigned_since = None
+            self._unsigned_since, self._signed_at = None, at
         if self._signed > self._published:
             notes = await self._database.run(lambda c: ledger.notes_after(c, self._published))
             path = self.directory / published.NAME

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,20 +12,22 @@ import psycopg
 import pytest
 
 from tests.cli.test_serve import Installation, counter, until
-from tests.servers import Server
+from tests.servers import Server, free_port
 
 __all__ = ["counter"]
 
+MEASURED = free_port()
 SEEDS = [f"zyzzyva{i:03}canary" for i in range(12)]
 
 
 @pytest.fixture
 def forwarding(counter: Installation) -> Iterator[Installation]:
     counter.configure(
+        metrics=f"127.0.0.1:{MEASURED}",
         log="{{publish: ['file://{}/published.txt'], forward: [{}]}}".format(
             counter.directory,
             ", ".join(f"'file://{counter.directory}/out.{f}?format={f}'" for f in ("json", "ocsf", "cef", "otlp")),
-        )
+        ),
     )
     return counter
 
@@ -78,6 +81,8 @@ def test_seeded_values_are_in_clear_nowhere(forwarding: Installation, postgres18
             ):
                 copy.write(f"99\t{SEEDS[0]}\n")
     assert refused > 8
+    with urllib.request.urlopen(f"http://127.0.0.1:{MEASURED}/metrics", timeout=5) as answer:
+        (forwarding.directory / "metrics.txt").write_bytes(answer.read())
     # As the process is killed: what is in the journal, the store's write-ahead log, half-written files, is looked at.
     assert holding(forwarding.directory) == set()
     process.send_signal(signal.SIGKILL)
@@ -89,6 +94,15 @@ def test_seeded_values_are_in_clear_nowhere(forwarding: Installation, postgres18
     again.wait(15)
     assert holding(forwarding.directory) == set()
     names = {p.name for p in forwarding.directory.rglob("*") if p.is_file() and p.stat().st_size}
-    assert names >= {"redactor.db", "operator.log", "out.json", "out.ocsf", "out.cef", "out.otlp", "published.txt"}
+    assert names >= {
+        "redactor.db",
+        "operator.log",
+        "out.json",
+        "out.ocsf",
+        "out.cef",
+        "out.otlp",
+        "published.txt",
+        "metrics.txt",
+    }
     text = (forwarding.directory / "out.json").read_text()
     assert text.count('"verdict":"refused"') + text.count('"verdict":"redacted"') > 10
