@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -37,7 +37,8 @@ FIELDS: dict[str, str] = {
     "digest": "HMAC-SHA256 of the full text under a key of the proxy (hex): equal statements have equal digests",
     "groups": "the requester's database roles",
     "journal": "the journal that held the entry first (hex)",
-    "kind": "decision; or retention, key (which have fields of their own: at, because, months, through; introduction)",
+    "kind": "decision; or retention, key, deed (which have fields of their own: at, because, months, through; "
+    "introduction; by, roles, deed, about)",
     "login": "who asked",
     "number": "the entry's number in that journal, from 0",
     "on_behalf_of": "the person whom a token named, as provider/subject: the end user, or who logged in; or empty",
@@ -159,6 +160,26 @@ def retention(at: float, through: int, because: str, months: Sequence[str] = ())
 def introduction(at: float, note: str) -> Closed:
     """The entry that holds the note with which the log's key introduces the one after it (`Signer.introduce`)."""
     return Closed(canonical({"at": time_text(at), "introduction": note, "kind": "key", "v": VERSION}), b"")
+
+
+def deed(
+    at: float, by: str, roles: Iterable[str], what: str, about: Mapping[str, str | int], because: str = ""
+) -> Closed:
+    """The entry that says what a person did at the console: `what` in a word or two, `about` what it concerned.
+
+    It has no sealed part: nothing of a statement's literals may be put into it.
+    """
+    body = {
+        "about": {clean(name): clean(value) if isinstance(value, str) else value for name, value in about.items()},
+        "at": time_text(at),
+        "because": clean(because),
+        "by": clean(by),
+        "deed": clean(what),
+        "kind": "deed",
+        "roles": sorted(clean(r) for r in roles),
+        "v": VERSION,
+    }
+    return Closed(canonical(body), b"")
 
 
 def place(body: bytes, journal: str, number: int, sequence: int) -> tuple[bytes, dict[str, Any]]:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("redactor.cli.explain", "explain"),
     "policy": ("redactor.cli.policy", "app"),
     "audit": ("redactor.cli.audit", "app"),
+    "console": ("redactor.cli.console", "app"),
     "harden": ("redactor.cli.harden", "harden"),
     "doctor": ("redactor.cli.doctor", "doctor"),
 }

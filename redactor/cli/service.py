@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from redactor.cli import oplog
+from redactor.cli.companion import attend
 from redactor.cli.judging import Usable, maker, usable
 from redactor.cli.monitoring import answering
 from redactor.cli.publishing import Published
@@ -117,6 +118,8 @@ async def running(installation: Usable, *, wait: bool = False) -> AsyncIterator[
             except OSError as e:
                 raise CannotServe(_why_not(settings, "metrics", settings.metrics, e)) from e
             oplog.logger().info("figures for monitoring", address=str(settings.metrics), port=port)
+        if settings.console is not None:
+            await stack.enter_async_context(_task(attend(settings.file), "console"))
         yield Service(settings, published, proxy, log, providers, expiries)
 
 

@@ -22,7 +22,7 @@ from redactor.errors import ConfigurationError, Fault, LogUnavailable
 
 T = TypeVar("T")
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration."""
 
 STORE_SECONDS = 30.0

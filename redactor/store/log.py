@@ -190,6 +190,10 @@ class Log:
         await self._journal.append(entry)
         self.logged.add(entry, time.perf_counter() - begun)
 
+    async def note(self, closed: entries.Closed) -> None:
+        """Make an entry of another kind durable, as `append` does (`audit.entry.deed` makes one)."""
+        await self._journal.append(closed)
+
     async def retire(self, through: int, because: str, before: str = "") -> int:
         """Remove the sealed texts of entries 0 to `through`, having said so in the log; gives how many there were.
 

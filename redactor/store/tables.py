@@ -7,7 +7,19 @@ the log does not.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 metadata = MetaData()
 
@@ -57,3 +69,44 @@ head = Table(
     Column("frontier", LargeBinary, nullable=False),
 )
 """One row (id 1): the tree's size and its frontier's hashes in a row. Whoever appends locks it first."""
+
+console_people = Table(
+    "console_people",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("roles", Text, nullable=False),
+    Column("password", Text, nullable=False),
+    Column("totp", Text, nullable=False),
+    Column("step", BigInteger, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("made", String(27), nullable=False),
+)
+"""`roles`: names with spaces between. `password`: an Argon2 hash. `totp`: base32, or empty. `step`: the newest that was
+used of RFC 6238's time steps, so that no code serves twice."""
+
+console_sessions = Table(
+    "console_sessions",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("person", String(200), nullable=False),
+    Column("roles", Text, nullable=False),
+    Column("how", String(32), nullable=False),
+    Column("csrf", String(64), nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Column("seen", BigInteger, nullable=False),
+    Index("console_sessions_person", "person"),
+)
+"""`digest`: SHA-256 (hex) of what the cookie holds. `how`: password, or the provider's name. Times: seconds since 1970
+(UTC)."""
+
+console_tokens = Table(
+    "console_tokens",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("person", String(200), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Column("ends", BigInteger, nullable=False),
+    Index("console_tokens_person", "person"),
+)
+"""Tokens with which programs ask as a person; `digest` as for sessions."""
