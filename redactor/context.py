@@ -19,6 +19,7 @@ from redactor.model import (
     Drop,
     DropTemps,
     Finish,
+    Grant,
     Identity,
     Make,
     Own,
@@ -30,23 +31,27 @@ from redactor.model import (
     SchemaChanged,
     SetEncoding,
     SetIdentity,
+    SetOrder,
     SetPath,
     Transition,
 )
 
 _NOTHING: Mapping[str, Prepare] = MappingProxyType({})
+_NONE: Mapping[str, None] = MappingProxyType({"identity": None, "order": None})
 _NOBODY: Mapping[str, Identity] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The part that transactions undo. `identity` is the end user on whose behalf the session asks."""
+    """The part that transactions undo. `identity` is the end user on whose behalf the session asks; `order`: the
+    disclosure order under which it acts."""
 
     path: tuple[str, ...]
     encoding: str
     owns: frozenset[Own] = frozenset()
     dropped: frozenset[tuple[str, str]] = frozenset()
     identity: Identity | None = None
+    order: Grant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,8 @@ class Context:
     """`path`: search_path as set, unresolved (`"$user"` stands as `$user`). `key()` is what a decision hangs on.
 
     `presented`: whom the tokens of the text that is being decided name, by what stands in their place there.
-    `cursors`: (name, for whom it was declared), of a login that speaks for others.
+    `cursors`: (name, for whom it was declared), of a login that speaks for others. `offered`: the disclosure orders
+    that are in force for the login.
     """
 
     login: str
@@ -74,6 +80,7 @@ class Context:
     prepared: Mapping[str, Prepare] = field(default_factory=lambda: _NOTHING)
     presented: Mapping[str, Identity] = field(default_factory=lambda: _NOBODY)
     cursors: frozenset[tuple[str, str]] = frozenset()
+    offered: tuple[Grant, ...] = ()
 
     @staticmethod
     def start(login: str, path: tuple[str, ...] = ("$user", "public"), encoding: str = "UTF8") -> Context:
@@ -97,9 +104,9 @@ class Context:
     def in_transaction(self) -> bool:
         return bool(self.levels)
 
-    def key(self) -> tuple[str, Settings, frozenset[tuple[str, str]]]:
+    def key(self) -> tuple[str, Settings, frozenset[tuple[str, str]], tuple[Grant, ...]]:
         """Two contexts with the same key give every statement the same meaning (EXECUTE of a prepared one aside)."""
-        return self.login, self.now, self.cursors
+        return self.login, self.now, self.cursors, self.offered
 
     @property
     def behalf(self) -> str:
@@ -126,6 +133,18 @@ class Context:
 
         levels = tuple(_Level(level.name, void(level.before)) for level in self.levels)
         return replace(self, now=void(self.now), kept=void(self.kept), settled=void(self.settled), levels=levels)
+
+    def offering(self, offered: tuple[Grant, ...], why: str) -> Context:
+        """The context once these orders are in force: another, wherever a rollback could bring it back, is void."""
+
+        def check(s: Settings) -> Settings:
+            if s.order is None or s.order.void or s.order in offered:
+                return s
+            return replace(s, order=replace(s.order, void=why))
+
+        levels = tuple(_Level(level.name, check(level.before)) for level in self.levels)
+        now, kept, settled = check(self.now), check(self.kept), check(self.settled)
+        return replace(self, now=now, kept=kept, settled=settled, levels=levels, offered=offered)
 
     def own(self, schema: str, name: str) -> Own | None:
         """What the session made itself under that name, newest kind first, or None."""
@@ -156,8 +175,10 @@ class Context:
                 return self._put(local, encoding=self.initial.encoding if encoding is None else encoding)
             case SetIdentity(identity, local):
                 return self._put(local, identity=identity)
+            case SetOrder(grant, local):
+                return self._put(local, order=grant)
             case ResetAll():
-                return self._put(False, path=self.initial.path, encoding=self.initial.encoding, identity=None)
+                return self._put(False, path=self.initial.path, encoding=self.initial.encoding, **_NONE)
             case Begin():
                 return self if self.levels else replace(self, levels=(_Level("", self.settled),))
             case Finish(commit, chain):

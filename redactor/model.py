@@ -90,6 +90,46 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """Columns of one relation that a disclosure order opens, in the rows whose `key` is one of `keys` (as text).
+
+    `dated`: only rows with that column's time from `since` on and before `until` (RFC 3339); each may be empty.
+    """
+
+    relation: RelationName
+    columns: frozenset[str]
+    key: str
+    keys: frozenset[str]
+    dated: str = ""
+    since: str = ""
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an approved disclosure order opens, to which login, from when to when (seconds since the epoch, UTC).
+
+    `digest` is of the openings, and stands for them in comparisons. `cap`: the most rows. `void`: why it counts no
+    longer; empty while it does.
+    """
+
+    id: str
+    login: str
+    case: str
+    begins: float
+    ends: float
+    cap: int
+    digest: str
+    openings: tuple[Opening, ...] = field(default=(), compare=False, repr=False)
+    void: str = ""
+
+    @property
+    def hit(self) -> RuleHit:
+        """How decisions under the order name it."""
+        return RuleHit(f"order {self.id}", f"disclosure order, case {self.case}")
+
+
+@dataclass(frozen=True, slots=True)
 class Requester:
     """Who asks. `application` is what the client says of itself; it decides nothing, nor does `address`.
 
@@ -184,6 +224,14 @@ class SetIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class SetOrder:
+    """The session acts under a disclosure order from here on; None: under none. `local`: for the transaction."""
+
+    grant: Grant | None
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ResetAll:
     """RESET ALL, and the settings' part of DISCARD ALL."""
 
@@ -273,6 +321,7 @@ Transition: TypeAlias = (
     SetPath
     | SetEncoding
     | SetIdentity
+    | SetOrder
     | ResetAll
     | Begin
     | Finish
@@ -310,13 +359,14 @@ class Allow:
 
 @dataclass(frozen=True, slots=True)
 class Redact:
-    """Goes through as `text`."""
+    """Goes through as `text`. `grant`: the disclosure order under which it reads; its rows count against that."""
 
     text: str
     footprint: Footprint
     rules: tuple[RuleHit, ...]
     transitions: tuple[tuple[Transition, ...], ...] = ()
     shape: str = ""
+    grant: Grant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,6 +467,20 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Spend:
+    """Count rows against a disclosure order, durably, before any of them leaves; the answer goes to `spent`.
+
+    `decision`: the id of the decision by which they were read. `at`: when, in seconds since the epoch.
+    """
+
+    order: str
+    requester: Requester
+    rows: int
+    decision: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Refresh:
     """Publish a new snapshot before anything more of this session is decided (its own DDL has just passed)."""
 
@@ -443,7 +507,7 @@ class Close:
     reason: str
 
 
-Effect: TypeAlias = ToServer | ToClient | StartTLS | Record | Refresh | FindSecret | CheckToken | Close
+Effect: TypeAlias = ToServer | ToClient | StartTLS | Record | Spend | Refresh | FindSecret | CheckToken | Close
 
 
 # ------------------------------------------------------------------ the one question

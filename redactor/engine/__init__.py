@@ -16,7 +16,7 @@ from dataclasses import replace
 from redactor.catalog import Catalog, digest
 from redactor.context import Context
 from redactor.derivation import Derivation
-from redactor.engine import behalf, startup
+from redactor.engine import behalf, opening, startup
 from redactor.engine.reading import Reading
 from redactor.engine.refusal import Refused, imitation, of_gap
 from redactor.engine.statements import judge
@@ -28,6 +28,7 @@ from redactor.model import (
     Decision,
     Declare,
     Footprint,
+    Grant,
     Make,
     Problem,
     Redact,
@@ -37,6 +38,7 @@ from redactor.model import (
     RuleHit,
     SchemaChanged,
     SetIdentity,
+    SetOrder,
     TokenPlace,
     Transition,
 )
@@ -52,6 +54,8 @@ REMEMBERED_BYTES = 32 * 1024 * 1024
 
 _LARGEST_REMEMBERED = 64 * 1024
 _LARGE = 256 * 1024
+
+_ORDERS_REMEMBERED = 32
 
 _CONTEXTUAL = frozenset({"ExecuteStmt", "CreateTableAsStmt", "ExplainStmt"})
 """Kinds whose meaning also hangs on what the session has prepared."""
@@ -94,6 +98,7 @@ class Engine:
 
         self._derivation = Derivation(catalog, review, harmless)
         self._worlds: dict[frozenset[str], World] = {}
+        self._opened: OrderedDict[tuple[frozenset[str], Grant], World] = OrderedDict()
         self._forbidden: dict[frozenset[str], frozenset[tuple[int, int]]] = {}
         self._known: OrderedDict[tuple[object, ...], Decision] = OrderedDict()
         self._known_bytes = 0
@@ -141,6 +146,20 @@ class Engine:
         if known is None:
             clearance = Clearance(self._derivation, self._review, self._policy, roles, self._mask_key)
             self._worlds[roles] = known = World(self._catalog, self._derivation, clearance, self._builtins)
+        return known
+
+    def world_under(self, roles: frozenset[str], grant: Grant | None) -> World:
+        """What requesters with those roles see who act under that disclosure order."""
+        world = self.world(roles)
+        if grant is None or grant.void:
+            return world
+        key = (roles, grant)
+        known = self._opened.get(key)
+        if known is None:
+            known = World(self._catalog, self._derivation, world.clearance, self._builtins, grant)
+            self._opened[key] = known
+            if len(self._opened) > _ORDERS_REMEMBERED:
+                self._opened.popitem(last=False)
         return known
 
     def exempt(self, requester: Requester) -> bool:
@@ -191,7 +210,7 @@ class Engine:
         meaning: tuple[object, ...] = context.key()
         if identity is not None and not context.now.owns and not context.cursors:
             # the decision hangs on the end user's roles and standing, not on who it is
-            meaning = (context.login, replace(context.now, identity=None))
+            meaning = (context.login, replace(context.now, identity=None), context.offered)
         key = (roles, meaning, identity is not None and identity.void, text)
         known = self._known.get(key)
         if known is not None:
@@ -200,7 +219,7 @@ class Engine:
             return known
         pace = self._pace
         begun = pace.clock() if pace.clock else 0.0
-        world = self.world(roles)
+        world = self.world_under(roles, context.now.order)
         if world.clearance.exempt and not self.speaks_for(requester):
             decision, contextual = self._exempted(text)
         else:
@@ -306,6 +325,9 @@ class _Deciding:
                 idle = behalf.idle(context.identity, s.kind)
                 if idle is not None:
                     raise Refused(idle)
+                under = opening.idle(context.now.order, s)
+                if under is not None:
+                    raise under
                 judge(reading, s, reading.again)
             except Refused as e:
                 return self._refuse(s, e, grammar.shape(source)), contextual
@@ -326,6 +348,13 @@ class _Deciding:
                 # what follows in this text is asked on behalf of somebody else
                 self.requester = replace(self.requester, on_behalf_of=self.context.identity)
                 self.world = self.engine.world(self.engine.roles_of(self.requester))
+            if any(isinstance(t, SetOrder) for t in done):
+                # what follows in this text would be read under another order
+                roles = self.world.clearance.roles
+                self.world = self.engine.world_under(roles, self.context.now.order)
+        grant = next((r.grant for r in self.readings if r.grant is not None), None)
+        if grant is not None and len(self.statements) > 1:
+            return self._refuse(self.statements[0], opening.alone(grant), grammar.shape(source)), contextual
         footprint = self._footprint()
         hits = self._hits()
         if not self.text.edited:
@@ -341,7 +370,7 @@ class _Deciding:
             return self._refuse(self.statements[0], of_gap("the rewritten statement"), shape), contextual
         if [s.kind for s in again] != self.kinds:
             return self._refuse(self.statements[0], of_gap("the rewritten statement"), shape), contextual
-        return Redact(sent.decode(), footprint, hits, tuple(self.transitions), shape), contextual
+        return Redact(sent.decode(), footprint, hits, tuple(self.transitions), shape, grant), contextual
 
     def _footprint(self) -> Footprint:
         relations = dict.fromkeys(n for r in self.readings for n in r.relations)

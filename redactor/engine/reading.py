@@ -12,7 +12,7 @@ from typing import Any
 
 from redactor.catalog import Function, Relation
 from redactor.context import Context
-from redactor.engine import behalf, hiding, rows, writing
+from redactor.engine import behalf, hiding, opening, rows, writing
 from redactor.engine.refusal import Refused, imitation, of_gap, of_kind, of_reading, of_use
 from redactor.engine.text import Text
 from redactor.engine.world import World
@@ -20,6 +20,7 @@ from redactor.model import (
     ColumnName,
     ColumnUse,
     Decision,
+    Grant,
     Own,
     RelationName,
     RuleHit,
@@ -58,6 +59,7 @@ class Reading:
         self.transitions: list[Transition] = []
         self.may_ddl = False
         self.speaks = False
+        self.grant: Grant | None = None
         self.again: Callable[[str], Decision] = _never
         self._bindings: dict[int, tuple[Relation | None, Own | None]] = {}
         self._shields: dict[int, Shield] = {}
@@ -83,6 +85,7 @@ class Reading:
             raise of_gap(", ".join(sorted(found.unknown)))
         self.mentions(found, node, alone)
         hidden = self._reads(found)
+        opening.check(self, node, found, hidden)
         writes = [r for r in found.relations if r.role in writing.EVENTS]
         for ref in writes:
             self._target(ref)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from redactor.engine import behalf
+from redactor.engine import behalf, opening
 from redactor.engine.reading import Reading, split_identifiers
 from redactor.engine.refusal import Refused, of_kind
 from redactor.model import ResetAll, SetEncoding, SetPath
@@ -48,6 +48,9 @@ def apply(reading: Reading, name: str, values: list[str] | None, local: bool) ->
         problem = behalf.change(reading, None if values is None else ",".join(values), local)
         if problem is not None:
             raise Refused(problem)
+        return
+    if name == opening.SETTING:
+        opening.change(reading, None if values is None else ",".join(values), local)
         return
     verdict = reading.world.builtins.setting(name)
     match verdict.effect:

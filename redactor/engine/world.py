@@ -9,7 +9,8 @@ from __future__ import annotations
 from redactor.catalog import Catalog, Function, Relation, Type
 from redactor.context import Context
 from redactor.derivation import Derivation
-from redactor.model import ColumnName, RelationName
+from redactor.engine import opening
+from redactor.model import ColumnName, Grant, RelationName
 from redactor.protection import Clearance, Cover, Shield, plain_type
 from redactor.protection import Closed as ClosedRows
 from redactor.sql.builtins import Builtins, Closed, Hidden, How, Open, Partial
@@ -24,9 +25,18 @@ PostgreSQL's catalog headers."""
 
 
 class World:
-    """One kind of requester's view of one snapshot."""
+    """One kind of requester's view of one snapshot. `grant`: the disclosure order under which is asked."""
 
-    def __init__(self, catalog: Catalog, derivation: Derivation, clearance: Clearance, builtins: Builtins) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        derivation: Derivation,
+        clearance: Clearance,
+        builtins: Builtins,
+        grant: Grant | None = None,
+    ) -> None:
+        self.grant = grant
+        self.opened = {} if grant is None else opening.shields(clearance, grant, catalog)
         self.catalog = catalog
         self.derivation = derivation
         self.clearance = clearance
@@ -57,7 +67,7 @@ class World:
             verdict_here = self.builtins.relation_of_extension(relation.extension, relation.name)
             if verdict_here is not None:
                 return self._judged(relation, verdict_here)
-        return self.clearance.shield(relation)
+        return self.opened.get(relation.oid) or self.clearance.shield(relation)
 
     def _judged(self, relation: Relation, verdict: Open | Closed | Partial) -> Shield:
         match verdict:

@@ -15,11 +15,22 @@ from typing import cast
 
 from redactor.config import Upstream
 from redactor.identity import Providers, TokenRefused
-from redactor.model import Identity
+from redactor.model import Identity, Problem, Spend
 from redactor.proxy.certificates import Tls
 from redactor.proxy.doorstep import Doorstep, sockets
 from redactor.proxy.relay import Relay
-from redactor.proxy.settings import Counters, Current, Front, GroupsOf, Log, Report, Services, Settings
+from redactor.proxy.settings import (
+    Counters,
+    Current,
+    Front,
+    GrantsOf,
+    GroupsOf,
+    Log,
+    Report,
+    Services,
+    Settings,
+    SpendRows,
+)
 from redactor.proxy.verifiers import Verifiers
 from redactor.wire.pg import Entrance, Place
 
@@ -108,6 +119,11 @@ def _nonce() -> str:
     return secrets.token_urlsafe(24)
 
 
+async def _no_orders(spend: Spend) -> Problem | None:
+    del spend
+    return Problem("42501", "there are no disclosure orders here")
+
+
 def _silent(event: str, more: Mapping[str, str]) -> None:
     del event, more
 
@@ -120,6 +136,8 @@ async def serve(
     refresh: Callable[[str], Awaitable[None]],
     log: Log,
     providers: Providers | None = None,
+    grants_of: GrantsOf | None = None,
+    spend: SpendRows | None = None,
     report: Report = _silent,
     clock: Callable[[], float] = time.time,
     new_id: Callable[[], str] = _new_id,
@@ -129,6 +147,7 @@ async def serve(
     `current(database)`: the newest snapshot. `groups_of(database, login)`: the roles that a login belongs to there.
     `refresh(database)`: publishes a new snapshot, because the schema has changed; returns when it is published.
     `providers`: who signs tokens. `report`: is told what the operator should know; never a token or a statement.
+    `grants_of`, `spend`: the disclosure orders, and how their rows are counted; without these there are none.
     `clock`: seconds since the epoch, UTC. `new_id`: names of sessions, at most 16 ASCII letters and digits.
     """
     known = providers or Providers({})
@@ -149,13 +168,27 @@ async def serve(
 
     def place(name: str, upstream: Upstream) -> Place:
         entrance = Entrance(lambda login: logins.rule(login, name), _nonce, pretence, known.all)
-        return Place(name, upstream.database, partial(current, name), partial(groups_of, name), entrance, identify)
+        grants = None if grants_of is None or spend is None else partial(grants_of, name)
+        current_here, groups_here = partial(current, name), partial(groups_of, name)
+        return Place(name, upstream.database, current_here, groups_here, entrance, identify, grants)
 
     places = {name: place(name, upstream) for name, upstream in settings.databases.items()}
     verifiers = Verifiers(logins, settings.databases)
     front = Front(settings.tls)
     services = Services(
-        settings, places, refresh, log, clock, new_id, Counters(), {}, front, verifiers, check_token, report
+        settings,
+        places,
+        refresh,
+        log,
+        clock,
+        new_id,
+        Counters(),
+        {},
+        front,
+        verifiers,
+        check_token,
+        report,
+        spend or _no_orders,
     )
     proxy = Proxy(services)
     await proxy.listen()

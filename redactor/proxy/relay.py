@@ -23,6 +23,7 @@ from redactor.model import (
     Problem,
     Record,
     Refresh,
+    Spend,
     StartTLS,
     ToClient,
     ToServer,
@@ -232,7 +233,7 @@ class Relay(asyncio.Protocol):
                     return False
                 self._report(reason)
                 self._close()
-            case StartTLS() | Record() | Refresh() | FindSecret() | CheckToken():
+            case StartTLS() | Record() | Spend() | Refresh() | FindSecret() | CheckToken():
                 return False
             case _:
                 assert_never(effect)
@@ -282,6 +283,8 @@ class Relay(asyncio.Protocol):
                 await self._connect()
                 if self._server is not None:
                     self._server.write(data)
+            case Spend():
+                await self._spend(effect)
             case Refresh():
                 await self._refresh()
             case StartTLS():
@@ -298,6 +301,16 @@ class Relay(asyncio.Protocol):
                 raise AssertionError("never waits")
             case _:
                 assert_never(effect)
+
+    async def _spend(self, effect: Spend) -> None:
+        try:
+            problem = await self._services.spend(effect)
+        except LogUnavailable as error:
+            self._log_failed(error)
+        except Exception:
+            self._log_failed(LogUnavailable("the log cannot be written"))
+        else:
+            self._wait_with(self._session.spent(problem, self._clock()))
 
     def _log_failed(self, error: LogUnavailable) -> None:
         self._services.counters.log_failures += 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from redactor.config import Address, Logins, Upstream
-from redactor.model import Entry, Identity, Judge
+from redactor.model import Entry, Grant, Identity, Judge, Problem, Spend
 from redactor.proxy.certificates import Tls
 from redactor.proxy.verifiers import Verifiers
 from redactor.wire.pg import Limits, Place
@@ -75,6 +75,13 @@ CheckToken = Callable[[str, str, float], Awaitable[Identity | str]]
 """Whom a token of that provider names at a time (seconds since the epoch), or why nobody."""
 
 
+SpendRows = Callable[[Spend], Awaitable[Problem | None]]
+"""Counts rows against a disclosure order, durably; None, or why they may not be shown. Raises `LogUnavailable`."""
+
+GrantsOf = Callable[[str, str], tuple[Grant, ...]]
+"""The disclosure orders of a database and a login that are approved and not used up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What every relay shares."""
@@ -91,6 +98,7 @@ class Services:
     verifiers: Verifiers
     check_token: CheckToken
     report: Report
+    spend: SpendRows
 
 
 Current = Callable[[str], Judge]

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import uvloop
 
 from redactor.config import Address, Upstream
 from redactor.errors import LogUnavailable
 from redactor.identity import Providers
-from redactor.model import Entry, Judge
+from redactor.model import Entry, Grant, Judge, Problem, Spend
 from redactor.proxy import Proxy, Settings, serve
 from tests import servers
 from tests.wire.judges import WordJudge
@@ -36,6 +36,14 @@ class Memory:
         if self.broken:
             raise LogUnavailable("the log cannot be written")
         self.entries.append(entry)
+
+
+class Orders(Protocol):
+    """Where disclosure orders come from, and where their rows are counted."""
+
+    def grants_of(self, database: str, login: str) -> tuple[Grant, ...]: ...
+
+    async def spend(self, spend: Spend) -> Problem | None: ...
 
 
 @dataclass
@@ -91,6 +99,7 @@ def running(
     more: dict[str, Any] | None = None,
     wrap: Callable[[Settings], Settings] = lambda s: s,
     providers: Providers | None = None,
+    orders: Orders | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Iterator[Running]:
     """A proxy in front of that server, for the databases `postgres`, `other` (also postgres) and `nowhere` (down)."""
@@ -117,6 +126,8 @@ def running(
             refresh=refresh,
             log=log,
             providers=providers,
+            grants_of=None if orders is None else orders.grants_of,
+            spend=None if orders is None else orders.spend,
             report=lambda event, details: state["reports"].append((event, dict(details))),
             clock=clock,
         )

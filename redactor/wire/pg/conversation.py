@@ -30,6 +30,7 @@ from redactor.model import (
     Entry,
     Finish,
     Footprint,
+    Grant,
     Identity,
     Judge,
     Make,
@@ -45,6 +46,7 @@ from redactor.model import (
     SchemaChanged,
     SetEncoding,
     SetIdentity,
+    SetOrder,
     SetPath,
     Transition,
     Verdict,
@@ -56,6 +58,7 @@ from redactor.wire.pg.refusals import Refusal, reference
 
 if TYPE_CHECKING:
     from redactor.wire.pg.behalf import Heard
+    from redactor.wire.pg.orders import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,8 @@ class Place:
     """A database as clients name it: its name upstream, its newest snapshot, and a login's groups there.
 
     `entrance`: how its logins are checked, where the proxy does that. `identify`: whom a token names of one of these
-    issuers at a time (seconds since the epoch), or why nobody.
+    issuers at a time (seconds since the epoch), or why nobody. `grants`: a login's disclosure orders that have been
+    approved and not used up, whatever the time; the same tuple as long as nothing has changed.
     """
 
     name: str
@@ -90,6 +94,7 @@ class Place:
     groups_of: Callable[[str], frozenset[str]]
     entrance: Entrance | None = None
     identify: Callable[[str, frozenset[str], float], Identity | str] | None = None
+    grants: Callable[[str], tuple[Grant, ...]] | None = None
 
 
 class Weight(IntEnum):
@@ -113,6 +118,7 @@ def weigh(transition: Transition) -> Weight:
             SetPath()
             | SetEncoding()
             | SetIdentity()
+            | SetOrder()
             | ResetAll()
             | Make()
             | Drop()
@@ -195,10 +201,12 @@ class Expected:
     `silent`: the session asked on its own account, and the client must not see the answer. `transitions`: one tuple
     for each statement of a Query; `at` counts those answered. `statement`: what a Parse makes or what is executed.
     `name`: the statement that a Close ends. `texts`: original and sent, where an error's position must be moved.
-    `whose`: who asked, where the text named an end user itself.
+    `whose`: who asked, where the text named an end user itself. `kept`: rows that wait to be counted.
     """
 
-    __slots__ = ("at", "failed", "kind", "name", "refusal", "silent", "statement", "texts", "transitions", "whose")
+    __slots__ = (
+        *("at", "failed", "kept", "kind", "name", "refusal", "silent", "statement", "texts", "transitions", "whose"),
+    )
 
     def __init__(
         self,
@@ -222,6 +230,7 @@ class Expected:
         self.texts = texts
         self.at = 0
         self.failed = False
+        self.kept: Kept | None = None
 
 
 # The many that carry nothing are shared, and told by identity.
@@ -247,8 +256,10 @@ class Conversation:
         "forbidden",
         "id",
         "judge",
+        "keeping",
         "key",
         "limits",
+        "offered",
         "place",
         "plans",
         "plans_size",
@@ -260,7 +271,9 @@ class Conversation:
         "shapes",
         "shapes_size",
         "skipping",
+        "spending",
         "stall",
+        "turn",
         "unsettled",
     )
 
@@ -296,6 +309,9 @@ class Conversation:
         self.skipping = False
         self.copying = False
         self.fatal = False
+        self.keeping = self.spending = False
+        self.offered: tuple[Grant, ...] | None = None
+        self.turn = math.inf
         self.epoch = 0
         self.key: object = None
         self.judge = judge

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from struct import Struct
 
+from redactor.errors import ProtocolViolation
+
 HEADER = 5
 """Bytes before a message's body: its kind and four of length."""
 
@@ -17,6 +19,9 @@ LARGEST = 0x3FFFFFFF
 
 SMALL = 10_000
 """The longest of the messages that are never long (PQ_SMALL_MESSAGE_LIMIT), and of start-up messages."""
+
+NAMES = 4096
+"""How far into a long Bind its two names must end."""
 
 read_head = Struct(">BI").unpack_from
 """(kind, length) at an offset; at least HEADER bytes must be there."""
@@ -73,3 +78,19 @@ class Pending:
         self._bytes += data
         self._enough = enough
         self.empty = not self._bytes
+
+
+def slice_of(data: bytes, start: int, stop: int) -> bytes | memoryview:
+    """A part of some bytes; not copied where that is much."""
+    if stop - start < 4096 or (start == 0 and stop == len(data)):
+        return data[start:stop]
+    return memoryview(data)[start:stop]
+
+
+def names_there(data: bytes, at: int, end: int) -> bool:
+    """Whether the two names that a Bind at an offset begins with have come; ProtocolViolation where they are none."""
+    first = data.find(b"\0", at + HEADER, min(end, at + HEADER + NAMES))
+    there = first >= 0 and data.find(b"\0", first + 1, min(end, at + HEADER + NAMES)) >= 0
+    if not there and end - at >= HEADER + NAMES:
+        raise ProtocolViolation("invalid message format: Bind without its two names")
+    return there

@@ -26,9 +26,9 @@ from redactor.model import (
     SetPath,
     ToClient,
 )
-from redactor.wire.pg import encodings, messages
+from redactor.wire.pg import encodings, messages, orders
 from redactor.wire.pg.conversation import BIND, DESCRIBE, EXECUTE, QUERY, SYNC, Conversation, Expected, moved_position
-from redactor.wire.pg.framing import HEADER, LARGEST, Pending, read_head
+from redactor.wire.pg.framing import HEADER, LARGEST, Pending, read_head, slice_of
 
 _Q, _P, _B, _D, _E, _C, _S, _F = b"QPBDECSF"
 _ROW, _COPY = b"Dd"
@@ -96,8 +96,27 @@ class Replies:
         else:
             whole = data if self._pending.empty else self._pending.joined(data)
             at = 0
-        if whole is not None:
+        if whole is not None and (self._c.keeping or self._c.spending):
+            if at:
+                out.append(ToClient(whole[:at]))
+            self._walk_kept(whole[at:], now, out)
+        elif whole is not None:
             self._walk(whole, at, now, out)
+
+    def _walk_kept(self, data: bytes, now: float, out: list[Effect]) -> None:
+        """While rows wait to be counted: message by message."""
+        at, enough = orders.walk(self, self._c, data, now, out)
+        if self._c.keeping or self._c.spending:
+            self._pending.keep(memoryview(data)[at:], enough)
+        elif at < len(data):
+            self._walk(data[at:], 0, now, out)
+
+    def complete(self, head: Expected, message: bytes) -> None:
+        """A CommandComplete or PortalSuspended that had been kept."""
+        if message[0] == _COMPLETE:
+            self._complete(head, message[HEADER:-1])
+        else:
+            self._pop()
 
     def _walk(self, data: bytes, at: int, now: float, out: list[Effect]) -> None:
         c = self._c
@@ -160,7 +179,7 @@ class Replies:
                         if kind == _ERROR:
                             self._error(data[at:end], whole=False)
                         else:
-                            self._look(kind, data, at, stop, now)
+                            self.look(kind, data, at, stop, now)
                         self._left = stop - end
                         at = end
                         break
@@ -168,10 +187,10 @@ class Replies:
                         raise ProtocolViolation("the server sent a message that is too long to be looked at")
                     enough = stop - at
                     break
-                instead = self._look(kind, data, at, stop, now)
+                instead = self.look(kind, data, at, stop, now)
                 if instead is not None:
                     if at > start:
-                        out.append(ToClient(_slice(data, start, at)))
+                        out.append(ToClient(slice_of(data, start, at)))
                     out.extend(instead)
                     start = stop
                     if kind == _READY:
@@ -181,14 +200,14 @@ class Replies:
                     return
         except ProtocolViolation:
             if at > start:
-                out.append(ToClient(_slice(data, start, at)))
+                out.append(ToClient(slice_of(data, start, at)))
             raise
         if at > start:
-            out.append(ToClient(_slice(data, start, at)))
+            out.append(ToClient(slice_of(data, start, at)))
         if at < end:
             self._pending.keep(memoryview(data)[at:], enough)
 
-    def _look(self, kind: int, data: bytes, at: int, stop: int, now: float) -> list[Effect] | None:
+    def look(self, kind: int, data: bytes, at: int, stop: int, now: float) -> list[Effect] | None:
         """What becomes of one message: None: it passes; or effects in its place (before it, for ReadyForQuery)."""
         c = self._c
         if kind in _AT_ANY_TIME:
@@ -377,9 +396,3 @@ class Replies:
             ToClient(messages.problem_message(_TRIPPED, "FATAL", c.codec or "utf-8")),
             Close(f"tripwire: a row description named a protected column, decision {id}"),
         ]
-
-
-def _slice(data: bytes, start: int, stop: int) -> bytes | memoryview:
-    if stop - start < 4096 or (start == 0 and stop == len(data)):
-        return data[start:stop]
-    return memoryview(data)[start:stop]

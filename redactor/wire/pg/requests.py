@@ -15,7 +15,7 @@ from typing import assert_never
 
 from redactor.errors import ProtocolViolation
 from redactor.model import Allow, Decision, Effect, Problem, Redact, Refuse, Requester, ToServer
-from redactor.wire.pg import behalf, messages
+from redactor.wire.pg import behalf, messages, orders
 from redactor.wire.pg.conversation import (
     BIND,
     CALL,
@@ -30,7 +30,7 @@ from redactor.wire.pg.conversation import (
     Weight,
     heaviest,
 )
-from redactor.wire.pg.framing import HEADER, LARGEST, SMALL, Pending, read_head
+from redactor.wire.pg.framing import HEADER, LARGEST, NAMES, SMALL, Pending, names_there, read_head, slice_of
 from redactor.wire.pg.refusals import (
     FUNCTION_CALL,
     NOT_AGAIN,
@@ -46,8 +46,6 @@ _Q, _P, _B, _D, _E, _C, _S, _F, _H, _X, _d, _c, _f = b"QPBDECSFHXdcf"
 _LARGE = frozenset((_Q, _P, _B, _F, _d))
 _KNOWN = frozenset(b"QPBDECSFHXdcf")
 _WHILE_COPYING = frozenset((_d, _c, _f, _S, _H))
-_NAMES = 4096
-"""How far into a long Bind its two names must end."""
 _WHOLE = 64 << 10
 """A Bind up to this long is waited for; of a longer one only the names."""
 
@@ -121,7 +119,8 @@ class Requests:
     def _walk(self, data: bytes, now: float, out: list[Effect]) -> None:
         c = self._c
         c.renew()
-        if now >= c.expiry and not c.copying and not self._expired(out):
+        late = now >= c.expiry and not c.copying and not self._expired(out)
+        if late or not orders.settled(c, now, out):
             self._pending.keep(data, 0)
             return
         owe = c.queue.append
@@ -174,19 +173,19 @@ class Requests:
                     if kind not in _LARGE or (kind in (_Q, _P) and length <= c.limits.text):
                         enough = stop - at
                         break
-                    if kind == _B and (length <= _WHOLE or not self._names_there(data, at, end)):
-                        enough = stop - at if length <= _WHOLE else HEADER + _NAMES
+                    if kind == _B and (length <= _WHOLE or not names_there(data, at, end)):
+                        enough = stop - at if length <= _WHOLE else HEADER + NAMES
                         break
                 turn = self._look(kind, length, data, at, min(stop, end), now)
                 if turn is _AGAIN:
                     if at > start:
-                        out.append(ToServer(_slice(data, start, at)))
+                        out.append(ToServer(slice_of(data, start, at)))
                     out.append(ToServer(messages.FLUSH))
                     start = at
                     break
                 if turn is not None and (turn.before or not turn.passes):
                     if at > start:
-                        out.append(ToServer(_slice(data, start, at)))
+                        out.append(ToServer(slice_of(data, start, at)))
                     out.extend(turn.before)
                     start = at if turn.passes else min(stop, end)
                 if stop > end:
@@ -197,17 +196,17 @@ class Requests:
                 at = stop
                 if turn is not None and turn.after:
                     if at > start:
-                        out.append(ToServer(_slice(data, start, at)))
+                        out.append(ToServer(slice_of(data, start, at)))
                     out.append(ToServer(turn.after))
                     start = at
                 if self.ended:
                     break
         except ProtocolViolation:
             if at > start:
-                out.append(ToServer(_slice(data, start, at)))
+                out.append(ToServer(slice_of(data, start, at)))
             raise
         if at > start:
-            out.append(ToServer(_slice(data, start, at)))
+            out.append(ToServer(slice_of(data, start, at)))
         if at < end and not self.ended:
             self._pending.keep(memoryview(data)[at:], enough)
 
@@ -227,13 +226,6 @@ class Requests:
             raise ProtocolViolation(f"invalid frontend message type {kind}")
         if not 4 <= length <= (LARGEST if kind in _LARGE else SMALL):
             raise ProtocolViolation("invalid message length")
-
-    def _names_there(self, data: bytes, at: int, end: int) -> bool:
-        first = data.find(b"\0", at + HEADER, min(end, at + HEADER + _NAMES))
-        there = first >= 0 and data.find(b"\0", first + 1, min(end, at + HEADER + _NAMES)) >= 0
-        if not there and end - at >= HEADER + _NAMES:
-            raise ProtocolViolation("invalid message format: Bind without its two names")
-        return there
 
     def _look(self, kind: int, length: int, data: bytes, at: int, stop: int, now: float) -> Turn | None:
         """What to do about one message; None: it passes. `stop` is where it ends, or where the bytes do."""
@@ -315,7 +307,10 @@ class Requests:
                     return self._refuse_query(UNSENDABLE, text, now, whose)
                 expected.texts = text, sent
                 # where no rule took part nothing was hidden: an order was settled, a size left out
-                noted = [c.record(now, c.next_id(decision), decision, text, None, whose)] if decision.rules else []
+                id = c.next_id(decision)
+                noted = [c.record(now, id, decision, text, None, whose)] if decision.rules else []
+                if decision.grant is not None:
+                    orders.keep(c, expected, decision.grant, id, text)
                 turn = Turn([*noted, ToServer(messages.query(encoded))])
             case Refuse():
                 return self._refuse_query(decision, text, now, whose)
@@ -490,6 +485,10 @@ class Requests:
             return None
         expected = Expected(_E, statement=statement, whose=self._whose(statement))
         c.queue.append(expected)
+        grant = getattr(statement.decision, "grant", None)
+        if grant is not None:
+            orders.keep(c, expected, grant, c.next_id(statement.decision), statement.text)
+            return _FLUSHED
         if statement.weight is Weight.HEAVY or (statement.weight is Weight.BACK and c.shifting()):
             c.hold(expected)
             return _FLUSHED
@@ -591,9 +590,3 @@ class Requests:
     def _failing(self, decision: Refuse, id: str) -> bytes:
         sent = self._encoded(decision.text_for(id))
         return Refuse(Refuse.failing(), decision.problem).text_for(id).encode() if sent is None else sent
-
-
-def _slice(data: bytes, start: int, stop: int) -> bytes | memoryview:
-    if stop - start < 4096 or (start == 0 and stop == len(data)):
-        return data[start:stop]
-    return memoryview(data)[start:stop]

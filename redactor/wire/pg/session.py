@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from redactor.errors import LogUnavailable, ProtocolViolation, RedactorError
 from redactor.model import Close, Effect, Identity, Problem, Requester, ToClient
-from redactor.wire.pg import messages
+from redactor.wire.pg import messages, orders
 from redactor.wire.pg.admission import Channel, Fatal
 from redactor.wire.pg.conversation import Limits, Place
 from redactor.wire.pg.login import Login, fatal_effects
@@ -148,6 +148,20 @@ class Session:
             conversation.refreshing = False
             conversation.renew()
             conversation.release()
+            self._go_on(now, out)
+        except Exception as error:
+            self._fail(error, out)
+        return out
+
+    def spent(self, problem: Problem | None, now: float) -> list[Effect]:
+        """The answer to a `Spend`: None: the rows are counted; else why they may not be shown."""
+        out: list[Effect] = []
+        conversation, replies = self._login.conversation, self._replies
+        if self._closed or conversation is None or replies is None:
+            return out
+        try:
+            orders.spent(replies, conversation, problem, now, out)
+            replies.feed(b"", now, out)
             self._go_on(now, out)
         except Exception as error:
             self._fail(error, out)
