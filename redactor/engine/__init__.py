@@ -10,35 +10,30 @@ from __future__ import annotations
 import gc
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 
 from redactor.catalog import Catalog, digest
 from redactor.context import Context
 from redactor.derivation import Derivation
-from redactor.engine import behalf, opening, startup
-from redactor.engine.reading import Reading
-from redactor.engine.refusal import Refused, imitation, of_gap
-from redactor.engine.statements import judge
+from redactor.engine import behalf, startup, variants
+from redactor.engine.deciding import Deciding
+from redactor.engine.memory import Memory, Shelf
+from redactor.engine.refusal import imitation
 from redactor.engine.text import Text
+from redactor.engine.variants import Template
 from redactor.engine.world import World
-from redactor.errors import RedactorError, TooMuch
+from redactor.errors import RedactorError
 from redactor.model import (
     Allow,
     Decision,
-    Declare,
     Footprint,
     Grant,
-    Make,
     Problem,
-    Redact,
     Refuse,
     RelationName,
     Requester,
-    RuleHit,
     SchemaChanged,
-    SetIdentity,
-    SetOrder,
     TokenPlace,
     Transition,
 )
@@ -50,15 +45,12 @@ from redactor.sql.grammar import Statement, SyntaxProblem
 from redactor.tally import Pace
 
 REMEMBERED_BYTES = 32 * 1024 * 1024
-"""How much text the decisions that are remembered may hold, all requesters together."""
+"""How much the decisions that are remembered may weigh, all requesters together."""
 
 _LARGEST_REMEMBERED = 64 * 1024
 _LARGE = 256 * 1024
 
 _ORDERS_REMEMBERED = 32
-
-_CONTEXTUAL = frozenset({"ExecuteStmt", "CreateTableAsStmt", "ExplainStmt"})
-"""Kinds whose meaning also hangs on what the session has prepared."""
 
 _HARMLESS_KINDS = frozenset(
     {
@@ -100,8 +92,7 @@ class Engine:
         self._worlds: dict[frozenset[str], World] = {}
         self._opened: OrderedDict[tuple[frozenset[str], Grant], World] = OrderedDict()
         self._forbidden: dict[frozenset[str], frozenset[tuple[int, int]]] = {}
-        self._known: OrderedDict[tuple[object, ...], Decision] = OrderedDict()
-        self._known_bytes = 0
+        self._memory = Memory(REMEMBERED_BYTES)
         text = f"{policy.digest} {digest(catalog)} {_reviewed(review)}"
         self._snapshot = hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -203,62 +194,82 @@ class Engine:
 
     def decide(self, requester: Requester, context: Context, text: str) -> Decision:
         """What is to become of a text in that context."""
+        shelf = self._memory.shelf(requester, context, self._meaning)
+        known = shelf.get(text)
+        if known is not None:
+            self._pace.remembered[type(known)] += 1  # type: ignore[index]  # a text leads to a decision,
+            return known  # type: ignore[return-value]  # pieces lead to a template
+        parts: list[str] = []
+        if len(text) <= variants.LONGEST:
+            parts = variants.split(text)
+            if len(parts) > 1:
+                template = shelf.get(tuple(parts[::2]))
+                if type(template) is Template:
+                    answer = template.answer(parts[1::2])
+                    if answer is not None:
+                        self._pace.remembered[type(answer)] += 1
+                        return answer
+        pace = self._pace
+        begun = pace.clock() if pace.clock else 0.0
         identity = context.identity
         if identity is not requester.on_behalf_of:
             requester = replace(requester, on_behalf_of=identity)
-        roles = self.roles_of(requester)
-        meaning: tuple[object, ...] = context.key()
-        if identity is not None and not context.now.owns and not context.cursors:
-            # the decision hangs on the end user's roles and standing, not on who it is
-            meaning = (context.login, replace(context.now, identity=None), context.offered)
-        key = (roles, meaning, identity is not None and identity.void, text)
-        known = self._known.get(key)
-        if known is not None:
-            self._known.move_to_end(key)
-            self._pace.remembered[type(known)] += 1
-            return known
-        pace = self._pace
-        begun = pace.clock() if pace.clock else 0.0
-        world = self.world_under(roles, context.now.order)
-        if world.clearance.exempt and not self.speaks_for(requester):
-            decision, contextual = self._exempted(text)
-        else:
-            decision, contextual = self._decide(requester, world, context, text)
+        world = self.world_under(self.roles_of(requester), context.now.order)
+        source = text.encode("utf-8", "surrogatepass")
+        decision, contextual = self._decide(requester, world, context, source)
         pace.made[type(decision)] += 1
         if pace.clock:
             pace.took.add(pace.clock() - begun)
         if not contextual and len(text) <= _LARGEST_REMEMBERED:
-            self._remember(key, decision, len(text))
+            self._memory.put(shelf, text, decision)
+            if len(parts) > 1 and variants.KINDS.issuperset(decision.footprint.kinds):
+                self._learn(shelf, parts, decision, requester, world, context)
         return decision
 
-    def _remember(self, key: tuple[object, ...], decision: Decision, size: int) -> None:
-        self._known[key] = decision
-        self._known_bytes += 2 * size + 1024
-        while self._known_bytes > REMEMBERED_BYTES:
-            old, _ = self._known.popitem(last=False)
-            self._known_bytes -= 2 * len(str(old[3])) + 1024
+    def _meaning(self, requester: Requester, context: Context) -> Hashable:
+        """All besides the text that a decision hangs on."""
+        identity = context.identity
+        if identity is not requester.on_behalf_of:
+            requester = replace(requester, on_behalf_of=identity)
+        meaning: tuple[object, ...] = context.key()
+        if identity is not None and not context.now.owns and not context.cursors:
+            # the decision hangs on the end user's roles and standing, not on who it is
+            meaning = (context.login, replace(context.now, identity=None), context.offered)
+        return self.roles_of(requester), meaning, identity is not None and identity.void
 
-    def _exempted(self, text: str) -> tuple[Decision, bool]:
-        """Nothing is hidden: the text goes through, and only DDL in it matters."""
-        source = text.encode("utf-8", "surrogatepass")
-        shape = ""
+    def _learn(
+        self, shelf: Shelf, parts: list[str], decision: Decision, requester: Requester, world: World, context: Context
+    ) -> None:
+        """Remembers what a statement's shape alone decides. A shape that comes once is only noted."""
+        pieces = tuple(parts[::2])
+        template = shelf.get(pieces)
+        if type(template) is not Template:
+            self._memory.put(shelf, pieces, Template())
+            return
+        if template.barren:
+            return
+        template.barren = True
         try:
-            statements = grammar.parse(source)
+            watch = variants.Watch(parts)
         except RedactorError:
-            return Allow(
-                Footprint(), ((SchemaChanged(),),), (), "<not read>", self._policy.record is Recording.ALL
-            ), False
+            return
+        again, contextual = self._judged(requester, world, context, watch.text, watch.statements)
+        if contextual or again != decision:
+            return
+        template.barren = False
+        self._memory.grow(shelf, pieces, template, watch.learn(template, again))
+
+    def _exempted(self, source: bytes, statements: tuple[Statement, ...]) -> Decision:
+        """Nothing is hidden: the text goes through, and only DDL in it matters."""
         transitions: list[tuple[Transition, ...]] = []
         for s in statements:
             into = s.kind == "SelectStmt" and "intoClause" in s.node["SelectStmt"]
             transitions.append((SchemaChanged(),) if into or s.kind not in _HARMLESS_KINDS else ())
         recorded = self._policy.record is not Recording.NONE
-        if recorded:
-            shape = grammar.shape(source)
-        return Allow(Footprint(tuple(s.kind for s in statements)), tuple(transitions), (), shape, recorded), False
+        shape = grammar.shape(source) if recorded else ""
+        return Allow(Footprint(tuple(s.kind for s in statements)), tuple(transitions), (), shape, recorded)
 
-    def _decide(self, requester: Requester, world: World, context: Context, text: str) -> tuple[Decision, bool]:
-        source = text.encode("utf-8", "surrogatepass")
+    def _decide(self, requester: Requester, world: World, context: Context, source: bytes) -> tuple[Decision, bool]:
         if len(source) < _LARGE:
             return self._read(requester, world, context, source)
         # a tree of a million nodes has no cycles; the collector would go through it again and again while it grows
@@ -273,139 +284,43 @@ class Engine:
     def _read(self, requester: Requester, world: World, context: Context, source: bytes) -> tuple[Decision, bool]:
         try:
             statements = grammar.parse(source)
-        except SyntaxProblem as e:
-            refused = imitation("42601", e.public, e.position)
-            # not SQL either: PostgreSQL says so before it says that a transaction has been aborted
-            failing = Refuse.failing().removeprefix("SELECT ")
-            return Refuse(failing, refused.problem, Footprint(), refused.hits, (), "<not read>"), False
-        except TooMuch as e:
-            problem = Problem(e.sqlstate, e.public, "", "Send it in smaller parts.")
-            return Refuse(Refuse.failing(), problem, Footprint(), (), (), f"<{len(source)} bytes>"), False
-        return _Deciding(self, requester, world, context, source, statements).run()
+        except RedactorError as e:
+            if self._is_exempt(requester, world):
+                return Allow(
+                    Footprint(), ((SchemaChanged(),),), (), "<not read>", self._policy.record is Recording.ALL
+                ), False
+            return _unreadable(source, e), False
+        return self._judged(requester, world, context, Text(source), statements)
+
+    def _judged(
+        self, requester: Requester, world: World, context: Context, text: Text, statements: tuple[Statement, ...]
+    ) -> tuple[Decision, bool]:
+        if self._is_exempt(requester, world):
+            return self._exempted(text.source, statements), False
+        return Deciding(self, requester, world, context, text, statements).run()
+
+    def _is_exempt(self, requester: Requester, world: World) -> bool:
+        return world.clearance.exempt and not self.speaks_for(requester)
 
     def again(self, requester: Requester, world: World, context: Context, text: str) -> Decision:
         """What a prepared text means now."""
-        return self._decide(requester, world, context, text)[0]
-
-
-class _Deciding:
-    """One text on its way through."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        requester: Requester,
-        world: World,
-        context: Context,
-        source: bytes,
-        statements: tuple[Statement, ...],
-    ) -> None:
-        self.engine = engine
-        self.requester = requester
-        self.world = world
-        self.context = context
-        self.text = Text(source)
-        self.statements = statements
-        self.kinds: list[str] = []
-        self.readings: list[Reading] = []
-        self.transitions: list[tuple[Transition, ...]] = []
-
-    def run(self) -> tuple[Decision, bool]:
-        source = self.text.source
-        contextual = any(s.kind in _CONTEXTUAL for s in self.statements)
-        for s in self.statements:
-            self.kinds.append(s.kind)
-            reading = Reading(self.world, self.context, self.text)
-            reading.speaks = bool(self.engine.speaks_for(self.requester))
-            reading.may_ddl = self.engine.policy.may_ddl(self.world.clearance.roles)
-            context = self.context
-            reading.again = lambda text, c=context: self.engine.again(self.requester, self.world, c, text)  # type: ignore[misc]
-            self.readings.append(reading)
-            try:
-                idle = behalf.idle(context.identity, s.kind)
-                if idle is not None:
-                    raise Refused(idle)
-                under = opening.idle(context.now.order, s)
-                if under is not None:
-                    raise under
-                judge(reading, s, reading.again)
-            except Refused as e:
-                return self._refuse(s, e, grammar.shape(source)), contextual
-            except RedactorError as e:
-                problem = Problem(e.sqlstate, e.public)
-                return self._refuse(s, Refused(problem), grammar.shape(source)), contextual
-            except (KeyError, IndexError, ValueError, TypeError, AttributeError, RecursionError, StopIteration):
-                # a tree that is not as expected is one that is not understood
-                gap = of_gap(s.kind.removesuffix("Stmt"))
-                return self._refuse(s, gap, grammar.shape(source)), contextual
-            done = tuple(behalf.stamped(t, self.context.identity) for t in reading.transitions)
-            self.transitions.append(done)
-            named = self.context.identity is not None
-            for t in done:
-                self.context = self.context.after(t)
-                contextual |= isinstance(t, SetIdentity) or (named and isinstance(t, Make | Declare))
-            if self.context.identity is not self.requester.on_behalf_of:
-                # what follows in this text is asked on behalf of somebody else
-                self.requester = replace(self.requester, on_behalf_of=self.context.identity)
-                self.world = self.engine.world(self.engine.roles_of(self.requester))
-            if any(isinstance(t, SetOrder) for t in done):
-                # what follows in this text would be read under another order
-                roles = self.world.clearance.roles
-                self.world = self.engine.world_under(roles, self.context.now.order)
-        grant = next((r.grant for r in self.readings if r.grant is not None), None)
-        if grant is not None and len(self.statements) > 1:
-            return self._refuse(self.statements[0], opening.alone(grant), grammar.shape(source)), contextual
-        footprint = self._footprint()
-        hits = self._hits()
-        if not self.text.edited:
-            recorded = self.engine.policy.records(bool(hits))
-            # what is not recorded needs no shape
-            shape = grammar.shape(source) if recorded else ""
-            return Allow(footprint, tuple(self.transitions), hits, shape, recorded), contextual
-        shape = grammar.shape(source)
+        source = text.encode("utf-8", "surrogatepass")
+        statements: tuple[Statement, ...]
         try:
-            sent = self.text.render()
-            again = grammar.parse(sent)
-        except (ValueError, RedactorError):
-            return self._refuse(self.statements[0], of_gap("the rewritten statement"), shape), contextual
-        if [s.kind for s in again] != self.kinds:
-            return self._refuse(self.statements[0], of_gap("the rewritten statement"), shape), contextual
-        return Redact(sent.decode(), footprint, hits, tuple(self.transitions), shape, grant), contextual
+            statements = grammar.parse(source)
+        except RedactorError as e:
+            return _unreadable(source, e)
+        return Deciding(self, requester, world, context, Text(source), statements).run()[0]
 
-    def _footprint(self) -> Footprint:
-        relations = dict.fromkeys(n for r in self.readings for n in r.relations)
-        columns = dict.fromkeys((u.column, u.use) for r in self.readings for u in r.used)
-        uses = tuple(u for r in self.readings for u in r.used if columns.pop((u.column, u.use), 0) is None)
-        functions = dict.fromkeys(f for r in self.readings for f in r.functions)
-        return Footprint(tuple(self.kinds), tuple(relations), uses, tuple(functions))
 
-    def _hits(self) -> tuple[RuleHit, ...]:
-        found: dict[str, RuleHit] = {}
-        for r in self.readings:
-            for h in r.hits.values():
-                known = found.get(h.rule)
-                columns = dict.fromkeys((*(known.columns if known else ()), *h.columns))
-                found[h.rule] = RuleHit(h.rule, h.because, tuple(columns))
-        return tuple(found[k] for k in sorted(found))
-
-    def _refuse(self, statement: Statement, refused: Refused, shape: str) -> Refuse:
-        """The statement becomes one that must fail; those before it stay as they were decided."""
-        source = self.text.source
-        before = self.text.render(0, statement.start) if statement.start else b""
-        lead = b" " if before else b""
-        text = before + lead + Refuse.failing().encode() + source[statement.end :]
-        footprint = self._footprint()
-        uses = dict.fromkeys((*footprint.columns, *refused.uses))
-        footprint = Footprint(footprint.kinds, footprint.relations, tuple(uses), footprint.functions)
-        rules = {h.rule: h for h in (*self._hits(), *refused.hits)}
-        return Refuse(
-            text.decode("utf-8", "replace"),
-            refused.problem,
-            footprint,
-            tuple(rules.values()),
-            tuple(self.transitions),
-            shape,
-        )
+def _unreadable(source: bytes, error: RedactorError) -> Refuse:
+    if isinstance(error, SyntaxProblem):
+        refused = imitation("42601", error.public, error.position)
+        # not SQL either: PostgreSQL says so before it says that a transaction has been aborted
+        failing = Refuse.failing().removeprefix("SELECT ")
+        return Refuse(failing, refused.problem, Footprint(), refused.hits, (), "<not read>")
+    problem = Problem(error.sqlstate, error.public, "", "Send it in smaller parts.")
+    return Refuse(Refuse.failing(), problem, Footprint(), (), (), f"<{len(source)} bytes>")
 
 
 _cached: list[builtins.Builtins] = []

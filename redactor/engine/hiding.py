@@ -336,7 +336,7 @@ def _used(select: Node, alias: str, own: set[str]) -> set[str]:
                         used |= own
                     elif not star and fields[-1] in own and (len(fields) == 1 or fields[-2] == alias):
                         used.add(fields[-1])
-                elif isinstance(inner, dict | list):
+                elif isinstance(inner, dict | list) and key != "A_Const":
                     stack.append(inner)
     return used
 

@@ -390,7 +390,7 @@ class Reading:
                 start = i + 1
             depth += (w in ("(", "[")) - (w in (")", "]"))
             i += 1
-        return self.text.source[self.text.tokens[start].start : self.text.tokens[i - 1].end].decode()
+        return self.text.written(self.text.tokens[start].start, self.text.tokens[i - 1].end)
 
     def _guard(self, ref: FunctionRef, number: int, oids: tuple[int, ...]) -> None:
         """Makes the call give NULL for protected relations, whatever its argument turns out to be."""

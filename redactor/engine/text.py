@@ -10,7 +10,7 @@ from bisect import bisect_left
 from redactor.sql import grammar
 from redactor.sql.grammar import Token
 
-_COMMENTS = frozenset({275, 276})
+COMMENTS = frozenset({275, 276})
 """libpg_query's token numbers of SQL_COMMENT and C_COMMENT."""
 
 
@@ -30,7 +30,7 @@ class Text:
     def tokens(self) -> tuple[Token, ...]:
         """The tokens without comments."""
         if self._tokens is None:
-            self._tokens = tuple(t for t in grammar.scan(self.source) if t.kind not in _COMMENTS)
+            self._tokens = tuple(t for t in grammar.scan(self.source) if t.kind not in COMMENTS)
             self._starts = [t.start for t in self._tokens]
         return self._tokens
 
@@ -45,6 +45,10 @@ class Text:
             return ""
         t = self.tokens[index]
         return self.source[t.start : t.end].decode("utf-8", "replace").lower()
+
+    def written(self, start: int, end: int) -> str:
+        """What stands between two offsets, literals included."""
+        return self.source[start:end].decode()
 
     def closing(self, index: int) -> int:
         """The index of the parenthesis that closes the one at an index."""
@@ -97,7 +101,7 @@ class Text:
         end = len(self.source) if end is None else end
         out: list[bytes] = []
         at = start
-        for a, b, _, text in sorted((*self._edits, *self._alone()), key=lambda e: (e[0], e[1], e[2])):
+        for a, b, text in self.edits():
             if a < start or b > end:
                 continue
             if a < at:
@@ -106,6 +110,11 @@ class Text:
             at = b
         out.append(self.source[at:end])
         return b"".join(out)
+
+    def edits(self) -> list[tuple[int, int, str]]:
+        """All edits in the order of the text: from, to, what stands there instead."""
+        found = sorted((*self._edits, *self._alone()), key=lambda e: (e[0], e[1], e[2]))
+        return [(a, b, text) for a, b, _, text in found]
 
     def _alone(self) -> list[tuple[int, int, int, str]]:
         """The suggestions that no edit touches."""
