@@ -363,14 +363,19 @@ def _faults(error: ValidationError, where: str, what: str) -> list[Fault]:
     return [Fault(where, 0, 0, ".".join([what, *(str(p) for p in e["loc"])]) + ": " + e["msg"]) for e in error.errors()]
 
 
+def _plain_words(meaning: object) -> tuple[str, ...]:
+    # in the singular, as patterns are read: else `years us` would mean what no pattern can say
+    return tuple(singular(w) for w in str(meaning).split())
+
+
 def _vocabulary(
     raw: dict[str, Any],
     tags: Iterable[TagSpec],
     negatives: Iterable[NegativeSpec],
     contexts: Iterable[ContextSpec],
 ) -> Vocabulary:
-    means = {str(k): tuple(str(v).split()) for k, v in raw.get("means", {}).items()}
-    joined = {str(k): tuple(str(v).split()) for k, v in raw.get("compounds", {}).items()}
+    means = {str(k): _plain_words(v) for k, v in raw.get("means", {}).items()}
+    joined = {str(k): _plain_words(v) for k, v in raw.get("compounds", {}).items()}
     means |= {k: v for k, v in joined.items() if " " not in k}
     compounds = {k: v for k, v in joined.items() if " " in k}
     known = {w for line in raw.get("known", []) for w in str(line).split()}

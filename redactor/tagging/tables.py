@@ -10,9 +10,12 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 
-from redactor.tagging.facts import TableFacts, family
+from redactor.tagging.facts import ColumnFacts, TableFacts, family
 from redactor.tagging.names import pattern
 from redactor.tagging.pack import WHO, Pack
+
+_TOLD = 6
+"""Words of a comment that count for what kind of table this is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,9 @@ def read(table: TableFacts, pack: Pack) -> Reading:
     name = said(table.name.rsplit(".", 1)[-1])
     columns = [said(c.name) for c in table.columns]
     own = _own_words(name, columns, pack)
-    contexts = _contexts(table, name, columns, own, pack)
+    contexts = _contexts(
+        table, name, [_told(c, w, pack) for c, w in zip(table.columns, columns, strict=True)], own, pack
+    )
     whole = _who(contexts, pack)
     idle = pack.vocabulary.idle
     out = []
@@ -48,6 +53,13 @@ def read(table: TableFacts, pack: Pack) -> Reading:
         weighty = frozenset(w for w in words if w not in idle and w not in own) or frozenset(words) - idle
         out.append(Said(words, weighty, family(fact.type), _about(words, own, whole, pack)))
     return Reading(contexts, tuple(out), name)
+
+
+def _told(fact: ColumnFacts, words: tuple[str, ...], pack: Pack) -> tuple[str, ...]:
+    # where a name says nothing to anyone (`GBLND`), the comment says what kind of table this is
+    if fact.comment and pack.vocabulary.opaque(fact.name):
+        return pack.vocabulary.words(fact.comment)[:_TOLD]
+    return words
 
 
 def _own_words(name: tuple[str, ...], columns: list[tuple[str, ...]], pack: Pack) -> frozenset[str]:

@@ -16,7 +16,16 @@ _PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SAME = frozenset(
     {"species", "series", "sms", "gps", "whatsapp", "mgrs", "ielts", "sevis", "uscis", "tps", "calworks", "days"}
 )
-_IRREGULAR = {"movies": "movie", "cookies": "cookie", "calories": "calorie", "people": "person"}
+_IRREGULAR = {
+    "statuses": "status",
+    "campuses": "campus",
+    "bonuses": "bonus",
+    "censuses": "census",
+    "movies": "movie",
+    "cookies": "cookie",
+    "calories": "calorie",
+    "people": "person",
+}
 _LONGEST_COMPOUND = 4
 _SHORTEST_SPLIT = 5
 
@@ -122,6 +131,10 @@ class Vocabulary:
                 out.append(pieces[at])
                 at += 1
         return out
+
+    def opaque(self, identifier: str) -> bool:
+        """Whether no word of the identifier is known: `PA0002`, `ERZBG`. Then only its comment says anything."""
+        return not any(self._knows(w) or w in self.idle for w in self.words(identifier))
 
     def _knows(self, word: str) -> bool:
         return word in self.known or singular(word) in self.known

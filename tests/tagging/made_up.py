@@ -20,6 +20,8 @@ def rows(file: str) -> list[dict[str, str]]:
                 source = " ".join(words)
             case [name] if name.endswith(":"):
                 table = name[:-1]
+            case [_, *_, "x"]:  # nobody can say
+                continue
             case [column, *type_, label]:
                 row = {"source": source, "table": table, "column": column, "type": " ".join(type_)}
                 out.append({**row, "comment": comment.strip(), "label": label})
