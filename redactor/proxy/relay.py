@@ -31,6 +31,7 @@ from redactor.model import (
 )
 from redactor.proxy import certificates, upstream
 from redactor.wire.pg import Channel, Session
+from redactor.wire.pg.passage import Passage
 
 if TYPE_CHECKING:
     from redactor.proxy.settings import Services
@@ -76,6 +77,7 @@ class Relay(asyncio.Protocol):
         "_done",
         "_key",
         "_loop",
+        "_passage",
         "_server",
         "_server_full",
         "_server_paused",
@@ -94,6 +96,7 @@ class Relay(asyncio.Protocol):
         self._client: asyncio.Transport | None = None
         self._server: asyncio.Transport | None = None
         self._session = Session("", services.places.get)
+        self._passage: Passage | None = None
         self._todo: deque[Effect] = deque()
         self._todo_size = 0
         self._work: asyncio.Task[None] | None = None
@@ -139,6 +142,10 @@ class Relay(asyncio.Protocol):
         return Channel(tls.binding if tls is not None and secure.context is tls.context else None, names)
 
     def data_received(self, data: bytes) -> None:
+        server, passage = self._server, self._passage
+        if passage is not None and server is not None and self._work is None and passage.client(data):
+            server.write(data)
+            return
         effects = self._session.client_data(data, self._clock())
         if effects:
             self._perform(effects)
@@ -162,11 +169,18 @@ class Relay(asyncio.Protocol):
         self._balance()
 
     def server_data(self, data: bytes) -> None:
-        session = self._session
+        session, passage = self._session, self._passage
+        if passage is not None and self._work is None and not self._client_gone and passage.server(data):
+            self._client.write(data)  # type: ignore[union-attr]  # there is a client as long as it is not gone
+            if self._client_paused:
+                self._balance()
+            return
         self._perform(session.server_data(data, self._clock()))
         if self._deadline is not None and session.ready and not self._closing:
             self._deadline.cancel()
             self._deadline = None
+        if passage is None:
+            self._passage = session.passage
         if self._key is None and session.backend_key is not None and session.place is not None:
             self._key = session.backend_key
             self._services.cancel_keys[self._key] = session.place.name

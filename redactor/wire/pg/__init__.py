@@ -3,7 +3,8 @@
 `Session` is all that a shell needs. Inside: `framing` (where a message ends), `messages` (how one is read and
 written), `encodings` (how its text is read), `login` (until the first ReadyForQuery),
 `admission` (logins that are checked here, by `scram` or `oauth`), `conversation` (what both
-directions share), `requests` (client to server), `replies` (server to client).
+directions share), `requests` (client to server), `replies` (server to client), `passage` (the short way of most
+bytes past both).
 """
 
 from redactor.wire.pg.admission import Channel, Entrance

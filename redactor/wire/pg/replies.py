@@ -69,32 +69,32 @@ _TRIPPED = Problem(
 class Replies:
     """The server's messages. `feed` takes bytes as they come."""
 
-    __slots__ = ("_c", "_left", "_pending", "ended")
+    __slots__ = ("_c", "ended", "left", "pending")
 
     def __init__(self, conversation: Conversation) -> None:
         self._c = conversation
-        self._pending = Pending()
-        self._left = 0
+        self.pending = Pending()
+        self.left = 0
         self.ended = False
 
     @property
     def between_messages(self) -> bool:
         """Whether the client has been sent whole messages only, so that one more could follow."""
-        return self._left == 0
+        return self.left == 0
 
     def feed(self, data: bytes, now: float, out: list[Effect]) -> None:
         """Effects of server bytes, appended to `out`. Raises `ProtocolViolation`; what came before it is in `out`."""
-        if self._left:
+        if self.left:
             size = len(data)
-            if size <= self._left:
-                self._left -= size
+            if size <= self.left:
+                self.left -= size
                 out.append(ToClient(data))
                 return
             whole: bytes | None = data
-            at = self._left
-            self._left = 0
+            at = self.left
+            self.left = 0
         else:
-            whole = data if self._pending.empty else self._pending.joined(data)
+            whole = data if self.pending.empty else self.pending.joined(data)
             at = 0
         if whole is not None and (self._c.keeping or self._c.spending):
             if at:
@@ -107,7 +107,7 @@ class Replies:
         """While rows wait to be counted: message by message."""
         at, enough = orders.walk(self, self._c, data, now, out)
         if self._c.keeping or self._c.spending:
-            self._pending.keep(memoryview(data)[at:], enough)
+            self.pending.keep(memoryview(data)[at:], enough)
         elif at < len(data):
             self._walk(data[at:], 0, now, out)
 
@@ -132,7 +132,7 @@ class Replies:
                     if not 4 <= length <= LARGEST or not queue or (queue[0].kind != _Q and queue[0].kind != _E):
                         raise ProtocolViolation("the server sent data that nobody asked for")
                     if stop > end:
-                        self._left = stop - end
+                        self.left = stop - end
                         at = end
                         break
                     at = stop
@@ -180,7 +180,7 @@ class Replies:
                             self._error(data[at:end], whole=False)
                         else:
                             self.look(kind, data, at, stop, now)
-                        self._left = stop - end
+                        self.left = stop - end
                         at = end
                         break
                     if length > c.limits.reply:
@@ -205,7 +205,7 @@ class Replies:
         if at > start:
             out.append(ToClient(slice_of(data, start, at)))
         if at < end:
-            self._pending.keep(memoryview(data)[at:], enough)
+            self.pending.keep(memoryview(data)[at:], enough)
 
     def look(self, kind: int, data: bytes, at: int, stop: int, now: float) -> list[Effect] | None:
         """What becomes of one message: None: it passes; or effects in its place (before it, for ReadyForQuery)."""

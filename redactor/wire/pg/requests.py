@@ -71,48 +71,48 @@ class Requests:
     `ended`: a Terminate has been sent; the server answers what came before it, and then closes.
     """
 
-    __slots__ = ("_c", "_dropping", "_left", "_pending", "ended")
+    __slots__ = ("_c", "_dropping", "ended", "left", "pending")
 
     def __init__(self, conversation: Conversation) -> None:
         self._c = conversation
-        self._pending = Pending()
-        self._left = 0
+        self.pending = Pending()
+        self.left = 0
         self._dropping = False
         self.ended = False
 
     @property
     def waiting(self) -> bool:
         """Whether any bytes wait."""
-        return not self._pending.empty
+        return not self.pending.empty
 
     @property
     def holding(self) -> int:
         """Bytes that wait."""
-        return len(self._pending)
+        return len(self.pending)
 
     def feed(self, data: bytes, now: float, out: list[Effect]) -> None:
         """Effects of client bytes, appended to `out`. Raises `ProtocolViolation`; what came before it is in `out`."""
         if self.ended:
             return
-        if self._left:
+        if self.left:
             size = len(data)
-            if size <= self._left:
-                self._left -= size
+            if size <= self.left:
+                self.left -= size
                 if not self._dropping:
                     out.append(ToServer(data))
                 return
             if not self._dropping:
-                out.append(ToServer(data[: self._left]))
-            data = data[self._left :]
-            self._left = 0
-        whole = data if self._pending.empty else self._pending.joined(data)
+                out.append(ToServer(data[: self.left]))
+            data = data[self.left :]
+            self.left = 0
+        whole = data if self.pending.empty else self.pending.joined(data)
         if whole is not None:
             self._walk(whole, now, out)
 
     def resume(self, now: float, out: list[Effect]) -> None:
         """Goes on with what was held, now that the session may be unblocked."""
-        if not self._pending.empty and (not self._c.blocked or self._c.copying) and not self.ended:
-            whole = self._pending.taken()
+        if not self.pending.empty and (not self._c.blocked or self._c.copying) and not self.ended:
+            whole = self.pending.taken()
             if whole is not None:
                 self._walk(whole, now, out)
 
@@ -121,7 +121,7 @@ class Requests:
         c.renew()
         late = now >= c.expiry and not c.copying and not self._expired(out)
         if late or not orders.settled(c, now, out):
-            self._pending.keep(data, 0)
+            self.pending.keep(data, 0)
             return
         owe = c.queue.append
         end = len(data)
@@ -189,7 +189,7 @@ class Requests:
                     out.extend(turn.before)
                     start = at if turn.passes else min(stop, end)
                 if stop > end:
-                    self._left = stop - end
+                    self.left = stop - end
                     self._dropping = turn is not None and not turn.passes
                     at = end
                     break
@@ -208,7 +208,7 @@ class Requests:
         if at > start:
             out.append(ToServer(slice_of(data, start, at)))
         if at < end and not self.ended:
-            self._pending.keep(memoryview(data)[at:], enough)
+            self.pending.keep(memoryview(data)[at:], enough)
 
     def _expired(self, out: list[Effect]) -> bool:
         """The end user's token is too old: from here on nothing is asked on their behalf, once what was is answered."""

@@ -16,6 +16,7 @@ from redactor.wire.pg import messages, orders
 from redactor.wire.pg.admission import Channel, Fatal
 from redactor.wire.pg.conversation import Limits, Place
 from redactor.wire.pg.login import Login, fatal_effects
+from redactor.wire.pg.passage import Passage
 from redactor.wire.pg.replies import Replies
 from redactor.wire.pg.requests import Requests
 from redactor.wire.pg.scram import Secret
@@ -30,7 +31,7 @@ class Session:
     The first `ToServer` says that it is time to connect to `place`.
     """
 
-    __slots__ = ("_client_gone", "_closed", "_login", "_replies", "_requests", "ready")
+    __slots__ = ("_client_gone", "_closed", "_login", "_replies", "_requests", "passage", "ready")
 
     def __init__(
         self,
@@ -46,6 +47,8 @@ class Session:
         self._closed = False
         self._client_gone = False
         self.ready = False
+        self.passage: Passage | None = None
+        """The short way of most bytes, once logged in: what it takes need not be given to the methods below."""
 
     # -------------------------------------------------------------- what the shell may ask
 
@@ -123,6 +126,7 @@ class Session:
                     return out
                 self.ready = True
                 self._requests, self._replies = Requests(conversation), Replies(conversation)
+                self.passage = Passage(conversation, self._requests, self._replies)
                 early = self._login.rest
                 if early:
                     self._requests.feed(early, now, out)
@@ -130,7 +134,7 @@ class Session:
                     return out
             self._replies.feed(data, now, out)
             if self._replies.ended:
-                self._closed = True
+                self._shut()
                 return out
             if self._requests is not None and (self._requests.waiting or self._client_gone or self._blocked()):
                 self._go_on(now, out)
@@ -204,7 +208,7 @@ class Session:
             # it may have sent all it had to say and left: the server would have done all of it
             self._client_gone = True
             return []
-        self._closed = True
+        self._shut()
         return [Close("the client has gone")]
 
     def server_closed(self) -> list[Effect]:
@@ -232,6 +236,11 @@ class Session:
 
     # -------------------------------------------------------------- inside
 
+    def _shut(self) -> None:
+        self._closed = True
+        if self.passage is not None:
+            self.passage.open = False
+
     def _blocked(self) -> bool:
         conversation = self._login.conversation
         return conversation is not None and conversation.blocked
@@ -245,17 +254,17 @@ class Session:
         if requests.waiting:
             requests.resume(now, out)
         if self._client_gone and not self._closed and not (conversation.blocked and requests.holding):
-            self._closed = True
+            self._shut()
             out.append(Close("the client has gone"))
 
     def _note_close(self, out: list[Effect]) -> None:
         if out and isinstance(out[-1], Close):
-            self._closed = True
+            self._shut()
 
     def _end(self, problem: Problem | None, reason: str) -> list[Effect]:
         if self._closed:
             return []
-        self._closed = True
+        self._shut()
         out: list[Effect] = []
         between = self._replies is None or self._replies.between_messages
         if problem is not None and between and not self._login.encrypting:
@@ -266,7 +275,7 @@ class Session:
     def _fail(self, error: Exception, out: list[Effect]) -> None:
         match error:
             case Fatal():
-                self._closed = True
+                self._shut()
                 out.extend(fatal_effects(error))
             case ProtocolViolation():
                 # unencrypted bytes where TLS was to begin: the client cannot be in doubt that it is refused
