@@ -8,7 +8,7 @@ WORKERS ?= 2
 UV ?= $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench campaign compatibility lock clean
+.PHONY: help demo test check lint bench campaign log-campaign compatibility lock clean
 
 help:
 	@echo "make demo       a sample city behind redactor, with a tour in the terminal (ONCE=1: ends after the tour)"
@@ -16,6 +16,7 @@ help:
 	@echo "make check      linters and the tests that need no database (what pre-commit runs)"
 	@echo "make bench      measurements"
 	@echo "make campaign   the slow tests"
+	@echo "make log-campaign   the log's faults, hundreds of times each; writes docs/log-faults.md"
 	@echo "make compatibility   drive every client that is installed, and write docs/compatibility.md"
 	@echo "make lock       resolve the dependencies anew (needs uv)"
 
@@ -46,6 +47,9 @@ check: lint
 
 campaign: $(READY)
 	$(BIN)/python -m pytest -m slow
+
+log-campaign: $(READY)
+	CAMPAIGN=1 nice -n 10 $(BIN)/python -m pytest -q -m slow -o faulthandler_timeout=0 tests/store
 
 compatibility: $(READY)
 	COMPATIBILITY=docs/compatibility.md $(BIN)/python -m pytest -q tests/clients

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -131,7 +131,6 @@ def cluster(binaries: Path, **settings: str) -> Iterator[Server]:
     directory.chmod(0o755)
     if account:
         os.chown(directory, *account)
-    process: subprocess.Popen[bytes] | None = None
     try:
         binaries = _reachable(binaries, account, directory)
         data = directory / "data"
@@ -160,19 +159,10 @@ def cluster(binaries: Path, **settings: str) -> Iterator[Server]:
         with (data / "postgresql.conf").open("a") as conf:
             for name, value in given.items():
                 conf.write(f"{name} = '{value}'\n")
-        with (directory / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [binaries / "postgres", "-D", data],
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                cwd=directory,
-                preexec_fn=_die_with_parent,
-                **as_user,  # type: ignore[call-overload]
-            )
-        _wait(process, data, directory)
+        _processes[directory] = _start(binaries, directory)
         yield Server(binaries, major, port, directory, extensions)
     finally:
+        process = _processes.pop(directory, None)
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGINT)
             try:
@@ -181,6 +171,50 @@ def cluster(binaries: Path, **settings: str) -> Iterator[Server]:
                 process.send_signal(signal.SIGQUIT)
                 process.wait(10)
         shutil.rmtree(directory, ignore_errors=True)
+
+
+_processes: dict[Path, subprocess.Popen[bytes]] = {}
+
+
+def _start(binaries: Path, directory: Path) -> subprocess.Popen[bytes]:
+    account = _account()
+    as_user = {"user": account[0], "group": account[1], "extra_groups": []} if account else {}
+    with (directory / "log").open("ab") as log:
+        process = subprocess.Popen(
+            [binaries / "postgres", "-D", directory / "data"],
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            cwd=directory,
+            preexec_fn=_die_with_parent,
+            **as_user,  # type: ignore[call-overload]
+        )
+    _wait(process, directory / "data", directory)
+    return process
+
+
+def kill(server: Server) -> None:
+    """SIGKILL to all processes of a cluster. Not for those that tests share: see `start_again`."""
+    postmaster = int((server.directory / "data/postmaster.pid").read_text().split("\n")[0])
+    for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
+        with suppress(ProcessLookupError):
+            os.kill(int(child), signal.SIGKILL)
+    os.kill(postmaster, signal.SIGKILL)
+    _processes[server.directory].wait()
+
+
+def start_again(server: Server) -> None:
+    """After `kill`: the same cluster, once it has recovered."""
+    (server.directory / "data/postmaster.pid").unlink(missing_ok=True)
+    until = time.monotonic() + 30
+    while True:
+        try:
+            _processes[server.directory] = _start(server.binaries, server.directory)
+            return
+        except RuntimeError:  # a process of the one before may still hold the shared memory
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
 
 
 def _wait(process: subprocess.Popen[bytes], data: Path, directory: Path) -> None:

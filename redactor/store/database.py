@@ -8,6 +8,7 @@ that it never fails half-way for want of it; and a commit is on disk when it ret
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,10 @@ REVISION = "0002"
 """The newest migration."""
 
 STORE_SECONDS = 30.0
+
+# A connection that cannot even be closed cleanly would be a traceback on the operator's screen; that the store is away
+# is said by LogUnavailable.
+logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
 def parse(url: str) -> URL:

@@ -64,7 +64,7 @@ async def campaign(directory: Path, trials: int) -> dict[str, int]:
 
 
 async def test_kill_9(tmp_path: Path) -> None:
-    await campaign(tmp_path, 20)
+    await campaign(tmp_path, 8)
 
 
 @pytest.mark.slow
