@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import gc
 import random
 import shutil
 import subprocess
@@ -144,6 +145,7 @@ async def store_kills(here: Path, kills: int, monkeypatch: pytest.MonkeyPatch) -
     assert [d for d in acknowledged if not there[d]] == []
     assert [d for d, n in there.items() if n > 1] == []
     assert len(acknowledged) > kills
+    gc.collect()
     return {
         "kills": kills, "acknowledged": len(acknowledged), "refused": 0, "stored": verified.entries,
         "lost": 0, "doubled": 0,
