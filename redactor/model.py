@@ -340,6 +340,12 @@ Transition: TypeAlias = (
 
 # ------------------------------------------------------------------ what was decided
 
+Origin: TypeAlias = tuple[int, int]
+"""The (relation oid, attnum) of a column in RowDescription; attnum 0 is a whole row."""
+
+NOWHERE: Origin = (0, 0)
+"""The origin of what is no table's column."""
+
 MARK = "redactor: refused, decision "
 """What a refused statement is replaced by asks for a column of this name and the decision's id: there is none."""
 
@@ -348,18 +354,24 @@ _ID = "\x00"
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """Goes through as it is. `recorded`: the policy asks that it be logged. `transitions`: one tuple a statement."""
+    """Goes through as it is. `recorded`: the policy asks that it be logged. `transitions`: one tuple a statement;
+    `origins` as for `Redact`, where a prepared text was rewritten."""
 
     footprint: Footprint
     transitions: tuple[tuple[Transition, ...], ...] = ()
     rules: tuple[RuleHit, ...] = ()
     shape: str = ""
     recorded: bool = False
+    origins: tuple[tuple[Origin, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Redact:
-    """Goes through as `text`. `grant`: the disclosure order under which it reads; its rows count against that."""
+    """Goes through as `text`. `grant`: the disclosure order under which it reads; its rows count against that.
+
+    `origins`: one tuple a statement: what the client is to be told where each output comes from (RowDescription),
+    where the server can no longer tell since a mask stands there; empty where that is not known.
+    """
 
     text: str
     footprint: Footprint
@@ -367,6 +379,7 @@ class Redact:
     transitions: tuple[tuple[Transition, ...], ...] = ()
     shape: str = ""
     grant: Grant | None = None
+    origins: tuple[tuple[Origin, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

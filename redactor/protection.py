@@ -18,6 +18,7 @@ from redactor.model import ColumnName, RelationName, RuleHit
 from redactor.policy import Policy, Ruling
 from redactor.review import Review
 from redactor.sql.masks import expression
+from redactor.sql.quote import identifier, qualified
 from redactor.sql.scopes import Taint, join
 from redactor.tags import UNREVIEWED
 from redactor.treatment import FilterRows, Mask, RefuseRead, Shaping, strictest, strictest_shaping
@@ -29,7 +30,8 @@ DERIVED = "derived"
 @dataclass(frozen=True, slots=True)
 class Cover:
     """How one column is hidden. `expression` stands in its place (None: reading it is refused); `source` names the
-    tagged columns that it derives from; `refuses_shaping`: it may not decide which rows there are."""
+    tagged columns that it derives from; `refuses_shaping`: it may not decide which rows there are; `exact`: what stands
+    in its place is of the very type of the column, domains included."""
 
     column: ColumnName
     type: str
@@ -38,6 +40,7 @@ class Cover:
     hits: tuple[RuleHit, ...]
     source: tuple[ColumnName, ...]
     varies: bool = False
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +243,11 @@ class Clearance:
             case _:
                 # what only derives from something hidden keeps nothing of it
                 text = f"NULL::{type_name}"
-        return Cover(name, type_name, text, shaping is Shaping.REFUSE, self.hits(why), why, varies)
+        exact = type_name == plain_type(column.type)
+        if not exact and text == f"NULL::{type_name}":
+            # a field of no row is NULL and of the domain, whose CHECK and NOT NULL are not asked
+            text, exact = f"(NULL::{qualified(*relation.qualified)}).{identifier(column.name)}", True
+        return Cover(name, type_name, text, shaping is Shaping.REFUSE, self.hits(why), why, varies, exact)
 
     def _refused(self, column: ColumnName) -> bool:
         ruling = self.ruling(column)
@@ -255,8 +262,6 @@ class Clearance:
                 return plain_type(BUILTIN_TYPES.get(t.base, column.type))
             t = base
             if t.kind != "d":
-                from redactor.sql.quote import qualified
-
                 return qualified(t.schema, t.name)
         return plain_type(column.type)
 

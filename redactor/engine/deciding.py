@@ -111,11 +111,13 @@ class Deciding:
             return self._refuse(self.statements[0], opening.alone(grant), grammar.shape(source)), contextual
         footprint = self._footprint()
         hits = self._hits()
+        origins = tuple(r.origins for r in self.readings)
         if not self.text.edited:
+            told = origins if any(origins) else ()
             recorded = self.engine.policy.records(bool(hits))
             # what is not recorded needs no shape
             shape = grammar.shape(source) if recorded else ""
-            return Allow(footprint, tuple(self.transitions), hits, shape, recorded), contextual
+            return Allow(footprint, tuple(self.transitions), hits, shape, recorded, told), contextual
         shape = grammar.shape(source)
         try:
             sent = self.text.render()
@@ -124,7 +126,7 @@ class Deciding:
             return self._refuse(self.statements[0], of_gap("the rewritten statement"), shape), contextual
         if [s.kind for s in again] != self.kinds:
             return self._refuse(self.statements[0], of_gap("the rewritten statement"), shape), contextual
-        return Redact(sent.decode(), footprint, hits, tuple(self.transitions), shape, grant), contextual
+        return Redact(sent.decode(), footprint, hits, tuple(self.transitions), shape, grant, origins), contextual
 
     def _footprint(self) -> Footprint:
         relations = dict.fromkeys(n for r in self.readings for n in r.relations)

@@ -68,8 +68,11 @@ def span_of(text: Text, ref: RelationRef) -> Span:
     return Span(text.tokens[start].start, (name_start, name_end), (alias_start, alias_end), text.tokens[end - 1].end)
 
 
-def source(shield: Shield, ref: RelationRef, found: Survey) -> tuple[str, str]:
-    """What stands before and behind the relation expression, to make it a subquery."""
+def source(shield: Shield, ref: RelationRef, found: Survey, starless: bool) -> tuple[str, str]:
+    """What stands before and behind the relation expression, to make it a subquery.
+
+    `starless`: no star will take what it gives, so that system columns can be handed on.
+    """
     relation = shield.relation
     columns: list[str] = []
     order: list[str] = []
@@ -87,7 +90,7 @@ def source(shield: Shield, ref: RelationRef, found: Survey) -> tuple[str, str]:
                 order.append(_sortable(c.name, c.type))
             continue
         columns.append(f"{cover.expression or f'NULL::{cover.type}'} AS {identifier(c.name)}")
-    if not any(c.star for c in found.columns):
+    if starless:
         taken = {c.name for c in relation.columns}
         # a concurrency token such as EF Core's: named, so it must be handed on
         columns += sorted(n for n in SYSTEM_COLUMNS & found.names if n not in taken and relation.kind in "rpm")
@@ -189,13 +192,13 @@ def _end_of_select(text: Text, start: int) -> int:
     return text.tokens[i - 1].end
 
 
-def hide(text: Text, ref: RelationRef, shield: Shield, found: Survey) -> None:
+def hide(text: Text, ref: RelationRef, shield: Shield, found: Survey, starless: bool) -> None:
     """Puts the subquery in the relation's place."""
     relation = shield.relation
     if ref.sampled:
         check_sample(text, ref, relation)
     span = span_of(text, ref)
-    before, behind = source(shield, ref, found)
+    before, behind = source(shield, ref, found, starless)
     keyword = text.at(span.start) - 1
     if text.word(keyword) == "table":
         # TABLE residents

@@ -139,6 +139,6 @@ def weight_of(decision: Decision) -> int:
         case Allow():
             return size
         case Redact():
-            return size + decision.text.__sizeof__()
+            return size + decision.text.__sizeof__() + _ITEM * sum(map(len, decision.origins))
         case Refuse():
             return size + decision.text.__sizeof__() + _ITEM

@@ -17,10 +17,12 @@ from redactor.engine.refusal import Refused, imitation, of_gap, of_kind, of_read
 from redactor.engine.text import Text
 from redactor.engine.world import World
 from redactor.model import (
+    NOWHERE,
     ColumnName,
     ColumnUse,
     Decision,
     Grant,
+    Origin,
     Own,
     RelationName,
     RuleHit,
@@ -34,6 +36,8 @@ from redactor.sql.builtins import Effect, Kind, Verdict
 from redactor.sql.grammar import Node
 from redactor.sql.labels import AGGREGATES, walk
 from redactor.sql.lineage import Lineage
+from redactor.sql.names import split_identifiers
+from redactor.sql.origins import Origins
 from redactor.sql.quote import identifier
 from redactor.sql.scopes import CLEAN, Output, Scope
 from redactor.sql.survey import LATER, FunctionRef, RelationRef, Role, Survey, exposes, survey
@@ -64,6 +68,7 @@ class Reading:
         self._bindings: dict[int, tuple[Relation | None, Own | None]] = {}
         self._shields: dict[int, Shield] = {}
         self._scattered: list[tuple[RelationRef, Shield]] = []
+        self.origins: tuple[Origin, ...] = ()
 
     # -------------------------------------------------------------- queries
 
@@ -95,16 +100,29 @@ class Reading:
         if hidden or guarded:
             outputs = lineage.query(node, None, {})
             self._judge_uses(lineage, outputs, output)
+        starless = not any(c.star for c in found.columns)
+        if hidden and not starless and hiding.SYSTEM_COLUMNS & found.names:
+            starless = rows.expand_stars(self.text, node, found, self._from_of)
         for ref, shield in hidden:
-            hiding.hide(self.text, ref, shield, found)
+            hiding.hide(self.text, ref, shield, found, starless)
         if hidden:
             hiding.complete_groups(self.text, node, hidden)
-            select = node.get("SelectStmt", {})
-            rows.keep_types(self.text, node, hidden, self.sources(select.get("fromClause", []), select))
+            rows.keep_types(self.text, node, hidden, found, self._from_of)
         if start is not None and (hidden or self._scattered):
             hiding.settle(self.text, node, start, [*hidden, *self._scattered], self._aggregates)
         if writes:
             writing.judge(self, node, found)
+        if output and (hidden or guarded):
+            self.origins = Origins(self._facts_of).of(node)
+
+    def _facts_of(self, node: Node) -> tuple[int, tuple[tuple[str, Origin], ...] | None]:
+        """The origins' view of a relation: its oid, and its columns with their numbers."""
+        relation, own = self._bindings.get(id(node), (None, None))
+        if relation is not None:
+            return relation.oid, tuple((c.name, (relation.oid, c.number)) for c in relation.columns)
+        # the session's own carries its origin itself
+        columns = own.columns if own is not None else None
+        return 0, None if columns is None else tuple((c, NOWHERE) for c in columns)
 
     def _aggregates(self, name: str) -> bool:
         """Whether a function's name may be an aggregate's."""
@@ -238,6 +256,10 @@ class Reading:
             lineage.from_item(item, scope, ctes)
         return {s.alias: None if s.columns is None else tuple(n for n, _ in s.columns) for s in scope.sources}
 
+    def _from_of(self, select: Node) -> dict[str, tuple[str, ...] | None]:
+        """What a SELECT's own FROM gives names to."""
+        return self.sources(select.get("fromClause", []), select)
+
     def _is_own(self, node: Node) -> bool:
         known = self._bindings.get(id(node))
         return known is not None and known[0] is None
@@ -269,6 +291,7 @@ class Reading:
     def adopt(self, decision: Decision) -> None:
         """Takes over what a prepared statement's decision found."""
         self.used += decision.footprint.columns
+        self.origins = next(iter(getattr(decision, "origins", ())), ())
         for name in decision.footprint.relations:
             self.relations[name] = None
         for h in decision.rules:
@@ -545,42 +568,6 @@ def _only_settings(node: Node) -> bool:
         return False
     calls = [t["ResTarget"]["val"].get("FuncCall") for t in select.get("targetList", ())]
     return all(c is not None and c["funcname"][-1]["String"]["sval"] == "set_config" for c in calls)
-
-
-def split_identifiers(value: str, separator: str) -> list[str]:
-    """A list of identifiers in a string, as search_path and regclass read it: folded unless quoted."""
-    out: list[str] = []
-    i = 0
-    while i < len(value):
-        while i < len(value) and value[i].isspace():
-            i += 1
-        if i >= len(value):
-            break
-        if value[i] == '"':
-            j = i + 1
-            word = ""
-            while j < len(value):
-                if value[j] == '"':
-                    if value[j + 1 : j + 2] == '"':
-                        word += '"'
-                        j += 2
-                        continue
-                    break
-                word += value[j]
-                j += 1
-            i = j + 1
-        else:
-            j = i
-            while j < len(value) and value[j] != separator and not value[j].isspace():
-                j += 1
-            word = value[i:j].lower()
-            i = j
-        out.append(word)
-        while i < len(value) and value[i].isspace():
-            i += 1
-        if i < len(value) and value[i] == separator:
-            i += 1
-    return out
 
 
 __all__ = ["Reading", "constant", "identifier", "split_identifiers"]

@@ -93,7 +93,7 @@ class _Answer:
             parts[at] = literals[n]
         assert isinstance(decision, Redact)
         d = decision
-        return Redact("".join(parts), d.footprint, d.rules, d.transitions, d.shape, d.grant)
+        return Redact("".join(parts), d.footprint, d.rules, d.transitions, d.shape, d.grant, d.origins)
 
 
 # ------------------------------------------------------------------ reading with the literals out of reach

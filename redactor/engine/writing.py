@@ -169,7 +169,7 @@ def _mask(reading: Reading, kind: str, statement: Node, ref: RelationRef, shield
         value = item["ResTarget"]["val"]
         star = _star_of(value)
         if star is not None and (not star or star[-1] in target.aliases):
-            _expand(reading, item["ResTarget"], star, target, others)
+            _expand(reading, item["ResTarget"], star, target, others, kind == "MergeStmt")
         else:
             _replace(reading, item["ResTarget"], target, others, top="name" not in item["ResTarget"])
 
@@ -207,6 +207,7 @@ def _expand(
     star: tuple[str, ...],
     target: _Target,
     others: dict[str, tuple[str, ...] | None],
+    others_first: bool,
 ) -> None:
     qualifier = identifier(star[-1] if star else target.alias)
     parts = []
@@ -215,10 +216,13 @@ def _expand(
         name = identifier(c.name)
         parts.append(f"{qualifier}.{name}" if cover is None else f"{_masked(cover)} AS {name}")
     if not star:
+        more = []
         for alias, columns in others.items():
             if columns is None:
                 raise of_kind("RETURNING *", f"the columns of {alias} are not known", "List the columns.")
-            parts += [f"{identifier(alias)}.{identifier(c)}" for c in columns]
+            more += [f"{identifier(alias)}.{identifier(c)}" for c in columns]
+        # a MERGE gives its source's columns before its target's
+        parts = more + parts if others_first else parts + more
     text = reading.text
     first = text.at(item["location"])
     after = first + 1 if not star else text.name_end(first)

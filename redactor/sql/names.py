@@ -105,3 +105,39 @@ class Names:
 
 
 _RELATIONS = frozenset({"table", "view", "materialized view", "sequence"})
+
+
+def split_identifiers(value: str, separator: str) -> list[str]:
+    """A list of identifiers in a string, as search_path and regclass read it: folded unless quoted."""
+    out: list[str] = []
+    i = 0
+    while i < len(value):
+        while i < len(value) and value[i].isspace():
+            i += 1
+        if i >= len(value):
+            break
+        if value[i] == '"':
+            j = i + 1
+            word = ""
+            while j < len(value):
+                if value[j] == '"':
+                    if value[j + 1 : j + 2] == '"':
+                        word += '"'
+                        j += 2
+                        continue
+                    break
+                word += value[j]
+                j += 1
+            i = j + 1
+        else:
+            j = i
+            while j < len(value) and value[j] != separator and not value[j].isspace():
+                j += 1
+            word = value[i:j].lower()
+            i = j
+        out.append(word)
+        while i < len(value) and value[i].isspace():
+            i += 1
+        if i < len(value) and value[i] == separator:
+            i += 1
+    return out

@@ -17,8 +17,9 @@ by hand (`tests/clients/imitated`). What is not installed is skipped and says so
 
 What an application may notice:
 
-- a masked column comes from no table, as a computed one (drivers that show a column's table show none);
-- `SELECT p FROM people p`, a whole row by its name, has the type `record` where columns are hidden;
+- a masked column of a FETCH from a cursor that DECLARE made comes from no table, as a computed one;
+- a whole row by its name (`SELECT p FROM people p`) has the type `record` instead of its table's where it is grouped
+  by, where FROM holds a function, and where a column's domain could refuse a mask other than NULL;
 - rows of a table with hidden columns that are asked for in no order come in the order of its primary key;
 - DETAIL is left out of an error that would show a whole row of such a table;
 - hidden columns may not be written: mappings leave them out of INSERT and UPDATE (SQLAlchemy:

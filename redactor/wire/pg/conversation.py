@@ -34,10 +34,12 @@ from redactor.model import (
     Identity,
     Judge,
     Make,
+    Origin,
     Prepare,
     Problem,
     Record,
     Redact,
+    Refuse,
     Release,
     Requester,
     ResetAll,
@@ -140,6 +142,11 @@ def heaviest(transitions: tuple[tuple[Transition, ...], ...]) -> Weight:
     return max((weigh(t) for one in transitions for t in one), default=Weight.NONE)
 
 
+def origins_of(decision: Decision) -> tuple[tuple[Origin, ...], ...]:
+    """What the client is to be told of where outputs come from, by statement."""
+    return () if isinstance(decision, Refuse) else decision.origins
+
+
 class Prepared:
     """A prepared statement: what the client wrote, what was sent for it, and under what that was decided.
 
@@ -167,6 +174,11 @@ class Prepared:
         "weight",
     )
 
+    @property
+    def origins(self) -> tuple[tuple[Origin, ...], ...]:
+        """Where its outputs come from, for the client."""
+        return origins_of(self.decision)
+
     def __init__(
         self,
         name: bytes,
@@ -188,7 +200,9 @@ class Prepared:
         self.transitions = decision.transitions[0] if decision.transitions else ()
         self.weight = heaviest((self.transitions,))
         self.recorded = bool(decision.rules) if isinstance(decision, Redact) else getattr(decision, "recorded", False)
-        self.plain = self.weight is Weight.NONE and not isinstance(decision, Redact) and heard is None
+        self.plain = (
+            self.weight is Weight.NONE and isinstance(decision, Allow) and not decision.origins and heard is None
+        )
         self.heard = heard
         self.epoch = 0
         self.settled = False
@@ -201,11 +215,13 @@ class Expected:
     `silent`: the session asked on its own account, and the client must not see the answer. `transitions`: one tuple
     for each statement of a Query; `at` counts those answered. `statement`: what a Parse makes or what is executed.
     `name`: the statement that a Close ends. `texts`: original and sent, where an error's position must be moved.
-    `whose`: who asked, where the text named an end user itself. `kept`: rows that wait to be counted.
+    `whose`: who asked, where the text named an end user itself. `kept`: rows that wait to be counted. `origins`: where
+    the outputs of each statement come from, for the client.
     """
 
     __slots__ = (
-        *("at", "failed", "kept", "kind", "name", "refusal", "silent", "statement", "texts", "transitions", "whose"),
+        *("at", "failed", "kept", "kind", "name", "origins", "refusal", "silent", "statement", "texts", "transitions"),
+        "whose",
     )
 
     def __init__(
@@ -219,8 +235,10 @@ class Expected:
         name: bytes | None = None,
         texts: tuple[str, str] | None = None,
         whose: Requester | None = None,
+        origins: tuple[tuple[Origin, ...], ...] = (),
     ) -> None:
         self.whose = whose
+        self.origins = origins
         self.kind = kind
         self.silent = silent
         self.transitions = transitions

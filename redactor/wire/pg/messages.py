@@ -6,11 +6,11 @@ kind promises; nothing here guesses.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from struct import Struct
 
 from redactor.errors import ProtocolViolation
-from redactor.model import Problem
+from redactor.model import Origin, Problem
 from redactor.wire.pg.framing import frame, u16, u32
 
 RESERVED = b"redactor: refused"
@@ -24,6 +24,7 @@ SYNC = frame(b"S")
 TERMINATE = frame(b"X")
 
 _column = Struct(">IhIhiH")
+_origin = Struct(">Ih")
 
 
 # ------------------------------------------------------------------ to the server
@@ -147,6 +148,25 @@ def origins(body: bytes | memoryview) -> Iterator[tuple[int, int]]:
         at = end + 1 + _column.size
     if at != len(body):
         raise ProtocolViolation("the server sent a row description that is too long")
+
+
+def with_origins(body: bytes, told: Sequence[Origin]) -> bytes | None:
+    """A RowDescription message of that body, in which columns of no relation come from what they are told to come from.
+
+    None: nothing is to be told, or of more columns than there are.
+    """
+    if len(told) > u16.unpack_from(body)[0]:
+        return None
+    out = bytearray(body)
+    at = 2
+    changed = False
+    for relation, attribute in told:
+        at = out.index(b"\0", at) + 1
+        if relation and out[at : at + 6] == b"\0\0\0\0\0\0":
+            _origin.pack_into(out, at, relation, attribute)
+            changed = True
+        at += _column.size
+    return frame(b"T", bytes(out)) if changed else None
 
 
 def setting(body: bytes) -> tuple[str, str]:

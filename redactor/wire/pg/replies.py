@@ -231,6 +231,11 @@ class Replies:
                 return self._trip(now)
             if head.kind == _D:
                 self._pop()
+            told = head.origins[head.at] if head.at < len(head.origins) else ()
+            if told and not head.silent:
+                # only now that it has been judged as the server gave it
+                body = messages.with_origins(data[at + HEADER : stop], told)
+                return None if body is None else [ToClient(body)]
         elif kind == _COPY_IN:
             self._copy_in(head)
         elif kind == _PARSED:

@@ -29,6 +29,7 @@ from redactor.wire.pg.conversation import (
     Prepared,
     Weight,
     heaviest,
+    origins_of,
 )
 from redactor.wire.pg.framing import HEADER, LARGEST, NAMES, SMALL, Pending, names_there, read_head, slice_of
 from redactor.wire.pg.refusals import (
@@ -250,8 +251,8 @@ class Requests:
             portal = c.portals.get(name)
             if portal is None and name in c.portals:
                 return self._refuse_parse(messages.RESERVED, OF_ANOTHER, "", now)
-            whose = None if portal is None else self._whose(portal)
-            c.queue.append(DESCRIBE if whose is None else Expected(_D, whose=whose))
+            whose, origins = (None, ()) if portal is None else (self._whose(portal), portal.origins)
+            c.queue.append(Expected(_D, whose=whose, origins=origins) if whose or origins else DESCRIBE)
         elif kind == _C:
             which, name = messages.named(data[at + HEADER : stop])
             if which == _S:
@@ -278,22 +279,21 @@ class Requests:
         text_bytes = messages.query_text(frame[HEADER:])
         text = self._decoded(text_bytes)
         if text is None:
-            return self._refuse_query(
-                unreadable(text_bytes, c.context.encoding), text_bytes.decode("ascii", "backslashreplace"), now
-            )
+            why, shown = unreadable(text_bytes, c.context.encoding), text_bytes.decode("ascii", "backslashreplace")
+            return self._refuse_query(why, shown, now)
         heard = behalf.hear(c, text, now) if behalf.mentioned(text) else None
         if heard is not None:
             text = heard.text
             if heard.problem is not None:
                 return self._unheard(heard) or self._refuse_query(behalf.refused(heard.problem), text, now)
         decision, whose = self._decide(text, heard)
-        weight = heaviest(decision.transitions)
+        weight, told = heaviest(decision.transitions), origins_of(decision)
         plain = weight is Weight.NONE and isinstance(decision, Allow) and not decision.recorded and not c.loose()
-        if plain and heard is None:
+        if plain and heard is None and not told:
             c.remember(frame, None)
             c.queue.append(QUERY)
             return None
-        expected = Expected(_Q, transitions=decision.transitions, whose=whose)
+        expected = Expected(_Q, transitions=decision.transitions, whose=whose, origins=told)
         turn: Turn | None
         match decision:
             case Allow():
@@ -392,8 +392,8 @@ class Requests:
             return _AGAIN
         text = self._decoded(text_bytes)
         if text is None:
-            shown = text_bytes.decode("ascii", "backslashreplace")
-            return self._refuse_parse(name, unreadable(text_bytes, c.context.encoding), shown, now)
+            why, shown = unreadable(text_bytes, c.context.encoding), text_bytes.decode("ascii", "backslashreplace")
+            return self._refuse_parse(name, why, shown, now)
         heard = behalf.hear(c, text, now) if behalf.mentioned(text) else None
         if heard is not None:
             text = heard.text
@@ -557,13 +557,14 @@ class Requests:
         if statement.recorded and kind is BIND:
             # each execution is remembered; the entry made at Parse stands for the first
             if not statement.covered:
-                id = c.next_id(statement.decision)
-                before.insert(0, c.record(now, id, statement.decision, statement.text, None, whose))
+                made = statement.decision
+                before.insert(0, c.record(now, c.next_id(made), made, statement.text, None, whose))
             statement.covered = False
-        if statement.sent == statement.text and whose is None:
+        if statement.sent == statement.text and whose is None and not statement.origins:
             c.queue.append(kind)
         else:
-            c.queue.append(Expected(kind.kind, texts=(statement.text, statement.sent), whose=whose))
+            both = statement.text, statement.sent
+            c.queue.append(Expected(kind.kind, texts=both, whose=whose, origins=statement.origins))
         return Turn(before, passes=True) if before else None
 
     # -------------------------------------------------------------- texts

@@ -1,0 +1,102 @@
+"""What a result says of its columns: table, number, type, modifier, size, format and name, masked columns too.
+
+Each statement is asked through redactor and directly on the twin, in which hidden columns hold NULL: rows must be equal
+as well.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import pq
+
+from tests.clients.place import Access, Place
+
+PLACES = """
+SELECT * FROM people WHERE person_id = 1
+SELECT p.*, w.* FROM people p JOIN wards w USING (ward_id) ORDER BY person_id LIMIT 2
+SELECT * FROM people p JOIN wards w USING (ward_id) ORDER BY person_id LIMIT 2
+SELECT * FROM people p LEFT JOIN wards w USING (ward_id) ORDER BY person_id LIMIT 2
+SELECT * FROM wards w RIGHT JOIN people p USING (ward_id) ORDER BY person_id LIMIT 2
+SELECT * FROM wards w FULL JOIN people p USING (ward_id) ORDER BY person_id LIMIT 2
+SELECT x.* FROM (SELECT person_id, homeland AS h, upper(homeland) AS u FROM people) x WHERE person_id = 1
+WITH c AS (SELECT * FROM people) SELECT homeland, standing FROM c WHERE person_id = 1
+WITH c(a, b) AS (SELECT person_id, homeland FROM people) SELECT c.*, c FROM c WHERE a = 1
+SELECT homeland FROM people WHERE person_id = 1 UNION ALL SELECT homeland FROM people WHERE person_id = 2
+SELECT (p).homeland, (p).* FROM people p WHERE person_id = 1
+SELECT s.h FROM people p, LATERAL (SELECT p.homeland AS h) s WHERE person_id = 1
+SELECT * FROM (people JOIN wards USING (ward_id)) AS j WHERE person_id = 1
+SELECT * FROM people AS p(a, b, c) WHERE a = 1
+SELECT * FROM people p, generate_series(1, 2) g WHERE person_id = 1
+SELECT * FROM standings ORDER BY person_id LIMIT 2
+SELECT DISTINCT p.person_id, p.homeland FROM people p ORDER BY 1 LIMIT 3
+SELECT max(p.name), p.homeland FROM people p GROUP BY p.person_id, p.homeland ORDER BY p.person_id LIMIT 2
+SELECT xmin IS NULL, tableoid, * FROM people ORDER BY person_id LIMIT 2
+SELECT p.xmin IS NULL, p.*, w.name FROM people p, wards w WHERE p.ward_id = w.ward_id ORDER BY p.person_id LIMIT 2
+UPDATE people SET name = name WHERE person_id = 1 RETURNING *
+UPDATE people SET name = name WHERE person_id = 1 RETURNING homeland, standing AS s, person_id
+SELECT oid, relname, reltuples IS NULL FROM pg_class WHERE relname = 'wards'
+"""
+
+ROWS = """
+SELECT p FROM people p WHERE person_id = 1
+SELECT p, w FROM wards w LEFT JOIN people p ON p.person_id = w.ward_id + 100000 ORDER BY w.ward_id LIMIT 2
+SELECT p AS whole, p IS NULL FROM wards w LEFT JOIN people p ON p.person_id = w.ward_id ORDER BY w.ward_id LIMIT 2
+SELECT p, count(t) FROM people p LEFT JOIN tickets t USING (person_id) GROUP BY p.person_id ORDER BY p.person_id LIMIT 3
+SELECT array_agg(p ORDER BY person_id) FROM people p WHERE person_id < 3
+SELECT (array_agg(p ORDER BY person_id))[1] FROM people p WHERE person_id < 3
+SELECT p FROM people p WHERE person_id = 1 UNION ALL SELECT q FROM people q WHERE person_id = 2
+SELECT x.p FROM (SELECT p FROM people p WHERE person_id = 1) x
+SELECT array(SELECT p FROM people p ORDER BY person_id LIMIT 2)
+SELECT coalesce(p, NULL), pg_typeof(p), pg_typeof(permit), permit FROM people p WHERE person_id = 1
+SELECT s FROM standings s ORDER BY person_id LIMIT 2
+SELECT row_to_json(p), to_jsonb(p), p::text FROM people p WHERE person_id = 1
+"""
+
+
+def _lines(text: str) -> list[str]:
+    return text.strip().splitlines()
+
+
+def told(r: pq.abc.PGresult) -> Any:
+    """A result, with all that RowDescription says."""
+    columns = [
+        (r.fname(i), r.ftable(i), r.ftablecol(i), r.ftype(i), r.fmod(i), r.fsize(i), r.fformat(i))
+        for i in range(r.nfields)
+    ]
+    rows = [[r.get_value(i, j) for j in range(r.nfields)] for i in range(r.ntuples)]
+    return columns, rows, r.command_status, r.error_message.splitlines()[:1]
+
+
+@pytest.mark.client("libpq", "a result's columns: their tables, numbers, types, modifiers, sizes; whole rows")
+@pytest.mark.parametrize("how", ["simple", "extended", "prepared", "EXECUTE"])
+def test_columns_say_where_they_come_from(place: Place, how: str) -> None:
+    def work(a: Access) -> Any:
+        got = []
+        with psycopg.connect(a.url(), autocommit=True) as c:
+            c.execute("BEGIN")
+            for n, sql in enumerate(_lines(PLACES) + _lines(ROWS)):
+                c.pgconn.exec_(b"SAVEPOINT s")
+                said: list[Any] = [sql]
+                match how:
+                    case "simple":
+                        said.append(told(c.pgconn.exec_(sql.encode())))
+                    case "extended":
+                        said.append(told(c.pgconn.exec_params(sql.encode(), [], result_format=0)))
+                    case "prepared":
+                        c.pgconn.prepare(b"s%d" % n, sql.encode())
+                        said.append(told(c.pgconn.describe_prepared(b"s%d" % n)))
+                        said.append(told(c.pgconn.exec_prepared(b"s%d" % n, [])))
+                    case _:
+                        c.pgconn.exec_(b"PREPARE s%d AS " % n + sql.encode())
+                        said.append(told(c.pgconn.exec_(b"EXECUTE s%d" % n)))
+                c.pgconn.exec_(b"ROLLBACK TO s")
+                got.append(said)
+            c.execute("ROLLBACK")
+        return got
+
+    got = place.agree(work)
+    assert not [said for said in got if said[-1][3]]
+    assert all(table for _, table, *_ in got[0][1][0])
