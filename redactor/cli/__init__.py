@@ -20,6 +20,7 @@ from redactor.errors import ConfigurationError, RedactorError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("redactor.cli.demo", "demo"),
+    "init": ("redactor.cli.init", "init"),
     "serve": ("redactor.cli.serve", "serve"),
     "scan": ("redactor.cli.scan", "scan"),
     "check": ("redactor.cli.check", "check"),
