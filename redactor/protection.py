@@ -23,6 +23,8 @@ from redactor.sql.scopes import Taint, join
 from redactor.tags import UNREVIEWED
 from redactor.treatment import FilterRows, Mask, RefuseRead, Shaping, strictest, strictest_shaping
 
+_NOTHING: frozenset[str] = frozenset()
+
 DERIVED = "derived"
 """The id under which a decision names what is hidden because it cannot be read, or because of what it derives from."""
 
@@ -71,33 +73,35 @@ class Shield:
     ordered: bool = False
     where: str = ""
 
-    @property
-    def open(self) -> bool:
-        """Whether nothing of it is hidden."""
-        return self.closed is None and not self.covers and not self.ordered and not self.where
+    open: bool = field(init=False, compare=False)
+    """Whether nothing of it is hidden."""
+    hidden: frozenset[str] = field(init=False, compare=False)
+    """The names of its hidden columns."""
+    names: frozenset[str] = field(init=False, compare=False)
+    """The names of all its columns; empty where it is open."""
+    primary: tuple[str, ...] = field(init=False, compare=False)
+    """The primary key, where no part of it is hidden."""
+    scattered: bool = field(init=False, compare=False)
+    """Whether where its rows lie, and so the order in which they are met, depends on hidden values' length."""
 
-    @property
-    def scattered(self) -> bool:
-        """Whether where its rows lie, and so the order in which they are met, depends on hidden values' length."""
-        if _is_system(self.relation.schema):
-            # what is hidden there are figures, which are kept in fixed places
-            return False
-        return any(c.type not in _FIXED for c in self.covers.values())
+    def __post_init__(self) -> None:
+        def put(name: str, value: object) -> None:
+            object.__setattr__(self, name, value)
+
+        relation, covers = self.relation, self.covers
+        is_open = self.closed is None and not covers and not self.ordered and not self.where
+        put("open", is_open)
+        put("hidden", frozenset(covers) if covers else _NOTHING)
+        put("names", _NOTHING if is_open else frozenset(c.name for c in relation.columns))
+        found = next((c.columns for c in relation.constraints if c.kind == "p"), ())
+        put("primary", () if any(c in covers for c in found) else found)
+        # of system relations figures are hidden, which are kept in fixed places
+        fixed = _is_system(relation.schema) or all(c.type in _FIXED for c in covers.values())
+        put("scattered", not fixed)
 
     def key(self) -> tuple[str, ...]:
         """Columns that put its rows in an order of their own: the primary key, or all that are not hidden."""
         return self.primary or tuple(c.name for c in self.relation.columns if c.name not in self.covers)
-
-    @property
-    def primary(self) -> tuple[str, ...]:
-        """The primary key, where no part of it is hidden."""
-        found = next((c.columns for c in self.relation.constraints if c.kind == "p"), ())
-        return () if any(c in self.covers for c in found) else found
-
-    @property
-    def hidden(self) -> frozenset[str]:
-        """The names of its hidden columns."""
-        return frozenset(self.covers)
 
 
 class Clearance:

@@ -78,7 +78,7 @@ def source(shield: Shield, ref: RelationRef, found: Survey, starless: bool) -> t
     order: list[str] = []
     # what the statement does not take is left out: the requester may have no right to it
     wanted: set[str] | None = None
-    if not shield.ordered and not takes_row(found, ref, frozenset(c.name for c in relation.columns)):
+    if not shield.ordered and not takes_row(found, ref, shield.names):
         wanted = found.names | set(shield.primary)
     for c in relation.columns:
         if wanted is not None and c.name not in wanted:
@@ -126,14 +126,17 @@ def settle(
     node: Node,
     start: int,
     scattered: list[tuple[RelationRef, Shield]],
-    aggregates: Callable[[str], bool],
+    aggregates: Callable[[str], bool] | None,
 ) -> None:
-    """Gives a plain SELECT without ORDER BY one, so that the order of its rows does not show where they lie."""
+    """Gives a plain SELECT without ORDER BY one, so that the order of its rows does not show where they lie.
+
+    `aggregates`: whether a function's name may be an aggregate's; None: none is in the statement.
+    """
     select = node.get("SelectStmt", {})
     if set(select) & {"sortClause", "groupClause", "distinctClause", "havingClause", "valuesLists", "larg"}:
         return
     targets = [t["ResTarget"]["val"] for t in select.get("targetList", ())]
-    if not targets or any(_collects(t, aggregates) for t in targets):
+    if not targets or (aggregates is not None and any(_collects(t, aggregates) for t in targets)):
         return
     shields = {id(ref.node): (ref, shield) for ref, shield in scattered if shield.scattered}
     keys = []
@@ -180,7 +183,8 @@ def _collects(target: Node, aggregates: Callable[[str], bool]) -> bool:
 def _end_of_select(text: Text, start: int) -> int:
     """Where ORDER BY would stand in the SELECT that begins at an offset: before LIMIT, OFFSET, FETCH and FOR."""
     i = first = text.at(start)
-    while i < len(text.tokens):
+    tokens = len(text.tokens)
+    while i < tokens:
         word = text.word(i)
         if word == "(":
             i = text.closing(i)
@@ -241,14 +245,15 @@ def qualify(text: Text, ref: RelationRef, schema: str) -> None:
         text.suggest(text.tokens[first].start, text.tokens[after - 1].end, qualified(schema, ref.name))
 
 
-def complete_groups(text: Text, node: Node, hidden: list[tuple[RelationRef, Shield]]) -> None:
+def complete_groups(text: Text, groups: list[Node], hidden: list[tuple[RelationRef, Shield]]) -> None:
     """GROUP BY a primary key lets other columns of the table stand ungrouped; a subquery has no key.
 
     So the columns that a query level uses of a hidden relation whose whole key it groups by are grouped by as well.
+    `groups`: the query levels that have GROUP BY.
     """
     shields = {id(ref.node): (ref, shield) for ref, shield in hidden}
-    for kind, select in walk(node):
-        if kind != "SelectStmt" or "groupClause" not in select or not select.get("fromClause"):
+    for select in groups:
+        if not select.get("fromClause"):
             continue
         grouped = [g["ColumnRef"] for g in select["groupClause"] if "ColumnRef" in g]
         if len(grouped) != len(select["groupClause"]):

@@ -106,10 +106,11 @@ class Reading:
         for ref, shield in hidden:
             hiding.hide(self.text, ref, shield, found, starless)
         if hidden:
-            hiding.complete_groups(self.text, node, hidden)
+            hiding.complete_groups(self.text, found.groups, hidden)
             rows.keep_types(self.text, node, hidden, found, self._from_of)
         if start is not None and (hidden or self._scattered):
-            hiding.settle(self.text, node, start, [*hidden, *self._scattered], self._aggregates)
+            collects = found.collects or any(self._aggregates(f.name) for f in found.functions)
+            hiding.settle(self.text, node, start, [*hidden, *self._scattered], self._aggregates if collects else None)
         if writes:
             writing.judge(self, node, found)
         if output and (hidden or guarded):
@@ -143,7 +144,7 @@ class Reading:
             shield = self.read(ref)
             if shield is None or shield.open:
                 continue
-            columns = frozenset(c.name for c in shield.relation.columns)
+            columns = shield.names
             must = shield.ordered or bool(shield.where) or shield.closed is not None
             if must or exposes(found, ref, columns, shield.hidden):
                 hidden.append((ref, shield))
@@ -231,19 +232,14 @@ class Reading:
         relation, own = known
         if relation is None:
             return tuple((c, CLEAN) for c in own.columns) if own is not None and own.columns is not None else None
-        shield = self.world.shield(relation)
-        system = relation.schema in ("pg_catalog", "information_schema")
-        return tuple(
-            (c.name, frozenset((shield.covers[c.name].column,)) if c.name in shield.covers and not system else CLEAN)
-            for c in relation.columns
-        )
+        return self.world.outputs(relation)
 
     def _key_of(self, node: Node) -> tuple[str, ...]:
         """The primary key of a table, if none of it is hidden and no table inherits from it (keys end there)."""
         relation = self._bindings.get(id(node), (None, None))[0]
         if relation is None or relation.kind not in "rp":
             return ()
-        if any(relation.oid in r.parents and relation.kind == "r" for r in self.world.catalog.relations.values()):
+        if relation.kind == "r" and self.world.derivation.children(relation):
             return ()
         return self.world.shield(relation).primary
 

@@ -6,12 +6,35 @@ Knows offsets in UTF-8; must not know what an edit means.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
+from typing import overload
 
 from redactor.sql import grammar
 from redactor.sql.grammar import Token
 
-COMMENTS = frozenset({275, 276})
-"""libpg_query's token numbers of SQL_COMMENT and C_COMMENT."""
+_OPENING, _CLOSING = 40, 41
+"""libpg_query's token numbers of parentheses."""
+
+
+class Tokens(Sequence[Token]):
+    """The tokens of a text, comments left out. `starts` are their byte offsets, in order."""
+
+    __slots__ = ("ends", "kinds", "starts")
+
+    def __init__(self, source: bytes) -> None:
+        self.kinds, self.starts, self.ends = grammar.spans(source)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @overload
+    def __getitem__(self, index: int) -> Token: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Token]: ...
+    def __getitem__(self, index: int | slice) -> Token | Sequence[Token]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return Token(self.kinds[index], self.starts[index], self.ends[index])
 
 
 class Text:
@@ -19,32 +42,29 @@ class Text:
 
     def __init__(self, source: bytes) -> None:
         self.source = source
-        self._tokens: tuple[Token, ...] | None = None
-        self._starts: list[int] = []
+        self._tokens: Tokens | None = None
         self._edits: list[tuple[int, int, int, str]] = []
         self._suggested: dict[tuple[int, int], str] = {}
 
     # -------------------------------------------------------------- tokens
 
     @property
-    def tokens(self) -> tuple[Token, ...]:
+    def tokens(self) -> Tokens:
         """The tokens without comments."""
         if self._tokens is None:
-            self._tokens = tuple(t for t in grammar.scan(self.source) if t.kind not in COMMENTS)
-            self._starts = [t.start for t in self._tokens]
+            self._tokens = Tokens(self.source)
         return self._tokens
 
     def at(self, offset: int) -> int:
         """The index of the first token at or behind an offset."""
-        tokens = self.tokens
-        return bisect_left(self._starts, offset, 0, len(tokens))
+        return bisect_left(self.tokens.starts, offset)
 
     def word(self, index: int) -> str:
         """A token's text in lower case; empty beyond the ends."""
-        if not 0 <= index < len(self.tokens):
+        tokens = self.tokens
+        if not 0 <= index < len(tokens.starts):
             return ""
-        t = self.tokens[index]
-        return self.source[t.start : t.end].decode("utf-8", "replace").lower()
+        return self.source[tokens.starts[index] : tokens.ends[index]].decode("utf-8", "replace").lower()
 
     def written(self, start: int, end: int) -> str:
         """What stands between two offsets, literals included."""
@@ -52,13 +72,17 @@ class Text:
 
     def closing(self, index: int) -> int:
         """The index of the parenthesis that closes the one at an index."""
+        kinds = self.tokens.kinds
         depth = 0
-        for i in range(index, len(self.tokens)):
-            w = self.word(i)
-            depth += (w == "(") - (w == ")")
+        for i in range(index, len(kinds)):
+            kind = kinds[i]
+            if kind == _OPENING:
+                depth += 1
+            elif kind == _CLOSING:
+                depth -= 1
             if depth == 0:
                 return i
-        return len(self.tokens) - 1
+        return len(kinds) - 1
 
     def name_end(self, index: int) -> int:
         """The index behind a dotted name that begins at an index, with its stars and UESCAPE clauses."""

@@ -16,15 +16,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from operator import itemgetter
 from typing import Any, NoReturn, assert_never
 
-from redactor.engine.text import COMMENTS, Text
+from redactor.engine.text import Text
 from redactor.errors import RedactorError
 from redactor.model import Allow, Decision, Redact, Refuse
 from redactor.sql import grammar
-from redactor.sql.grammar import Node, Statement
+from redactor.sql.grammar import COMMENTS, Node, Statement
 
 LONGEST = 4096
 """Characters of a text that is looked at; so that its shape is always written out (at most 16 kB of UTF-8)."""
@@ -77,12 +77,13 @@ class Template:
 class _Answer:
     """A decision whose text, if it has one, is `parts`; `holes`: at which of them which literal stands."""
 
-    __slots__ = ("decision", "holes", "parts")
+    __slots__ = ("decision", "holes", "parts", "rest")
 
     def __init__(self, decision: Decision, parts: list[str], holes: tuple[tuple[int, int], ...]) -> None:
         self.decision = decision
         self.parts = parts
         self.holes = holes
+        self.rest = tuple(getattr(decision, f.name) for f in fields(decision)[1:]) if holes else ()
 
     def given(self, literals: list[str]) -> Decision:
         decision = self.decision
@@ -91,9 +92,8 @@ class _Answer:
         parts = self.parts.copy()
         for at, n in self.holes:
             parts[at] = literals[n]
-        assert isinstance(decision, Redact)
-        d = decision
-        return Redact("".join(parts), d.footprint, d.rules, d.transitions, d.shape, d.grant, d.origins)
+        # a rewritten text: all but the text is the same
+        return Redact("".join(parts), *self.rest)
 
 
 # ------------------------------------------------------------------ reading with the literals out of reach
@@ -160,7 +160,7 @@ class WatchedText(Text):
         self._reached = reached
 
     def word(self, index: int) -> str:
-        if 0 <= index < len(self.tokens) and self.tokens[index].start in self._holes:
+        if 0 <= index < len(self.tokens) and self.tokens.starts[index] in self._holes:
             return "?"
         return super().word(index)
 

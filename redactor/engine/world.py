@@ -16,6 +16,7 @@ from redactor.protection import Closed as ClosedRows
 from redactor.sql.builtins import Builtins, Closed, Hidden, How, Open, Partial
 from redactor.sql.names import Names
 from redactor.sql.quote import identifier, literal
+from redactor.sql.scopes import CLEAN, Columns, Output
 
 _SYSTEM = ("pg_catalog", "information_schema")
 
@@ -42,6 +43,7 @@ class World:
         self.clearance = clearance
         self.builtins = builtins
         self._system: dict[int, Shield] = {}
+        self._outputs: dict[int, tuple[Output, ...]] = {}
         self._figures: tuple[int, ...] | None = None
         self._sequences: tuple[int, ...] | None = None
         self._namesakes: dict[str, list[str]] | None = None
@@ -68,6 +70,17 @@ class World:
             if verdict_here is not None:
                 return self._judged(relation, verdict_here)
         return self.opened.get(relation.oid) or self.clearance.shield(relation)
+
+    def outputs(self, relation: Relation) -> tuple[Output, ...]:
+        """What lineage sees of a relation: hidden columns carry their own name, the others nothing."""
+        known = self._outputs.get(relation.oid)
+        if known is None:
+            covers = {} if relation.schema in _SYSTEM else self.shield(relation).covers
+            known = Columns(
+                (c.name, frozenset((covers[c.name].column,)) if c.name in covers else CLEAN) for c in relation.columns
+            )
+            self._outputs[relation.oid] = known
+        return known
 
     def _judged(self, relation: Relation, verdict: Open | Closed | Partial) -> Shield:
         match verdict:

@@ -15,8 +15,9 @@ import json
 import re
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 import orjson
@@ -43,6 +44,9 @@ _STACK_PER_BYTE = 192
 _DEPTH = 15_000
 _DECODE_STACK = 256 * 1024 * 1024
 """Decoding stops at _DEPTH levels, however long the tree is."""
+
+COMMENTS = frozenset({275, 276})
+"""libpg_query's token numbers of SQL_COMMENT and C_COMMENT."""
 
 _lock = threading.Lock()
 _T = TypeVar("_T")
@@ -94,15 +98,20 @@ def parse(source: bytes) -> tuple[Statement, ...]:
     return _roomy(source, _parse)
 
 
-def _parse(source: bytes) -> tuple[Statement, ...]:
+def _tree(source: bytes) -> bytes:
+    """The parse tree as JSON."""
     result = lib.pg_query_parse(source)
     try:
         if result.error:
             error = result.error.contents
             raise SyntaxProblem(error.message.decode("utf-8", "replace"), error.cursorpos)
-        data = result.parse_tree
+        return bytes(result.parse_tree)
     finally:
         lib.pg_query_free_parse_result(result)
+
+
+def _parse(source: bytes) -> tuple[Statement, ...]:
+    data = _tree(source)
     collecting = gc.isenabled()
     gc.disable()  # a tree of a million nodes would be walked again and again while it grows
     try:
@@ -119,6 +128,17 @@ def _parse(source: bytes) -> tuple[Statement, ...]:
         length = s.get("stmt_len", 0)
         out.append(Statement(s["stmt"], start, start + length if length else len(source)))
     return tuple(out)
+
+
+_KIND = re.compile(rb'\{"stmt":\{"([A-Za-z]+)"')
+
+
+def is_still(source: bytes, kinds: Sequence[str]) -> bool:
+    """Whether a text has statements of those kinds. For a text that was rewritten; raises as `parse` does."""
+    # within a string of the tree quotes have a backslash before them, so this is only where a statement begins
+    if len(source) <= _INLINE_BYTES and [k.decode() for k in _KIND.findall(_tree(source))] == list(kinds):
+        return True
+    return [s.kind for s in parse(source)] == list(kinds)
 
 
 def _decode_deep(data: bytes) -> Any:
@@ -168,15 +188,28 @@ def _roomy(argument: bytes, work: Callable[[bytes], _T], size: int = 0) -> _T:
 
 def scan(source: bytes) -> tuple[Token, ...]:
     """The tokens of a text that has been parsed, comments included."""
+    return tuple(Token(*_spans(t)) for t in ScanResult.FromString(_scanned(source)).tokens)
+
+
+def _scanned(source: bytes) -> bytes:
     result = lib.pg_query_scan(source)
     try:
         if result.error:
             error = result.error.contents
             raise SyntaxProblem(error.message.decode("utf-8", "replace"), error.cursorpos)
-        buffer = ctypes.string_at(result.pbuf.data, result.pbuf.len)
+        return ctypes.string_at(result.pbuf.data, result.pbuf.len)
     finally:
         lib.pg_query_free_scan_result(result)
-    return tuple(Token(t.token, t.start, t.end) for t in ScanResult.FromString(buffer).tokens)
+
+
+_spans = attrgetter("token", "start", "end")
+
+
+def spans(source: bytes) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """The tokens of a text that has been parsed, without its comments: their kinds, starts and ends."""
+    buffer = _scanned(source)
+    found = [t for t in map(_spans, ScanResult.FromString(buffer).tokens) if t[0] not in COMMENTS]
+    return tuple(zip(*found, strict=True)) if found else ((), (), ())  # type: ignore[return-value]
 
 
 def shape(source: bytes) -> str:
@@ -207,7 +240,15 @@ _LEFTOVER = re.compile(
 )
 
 
+_SUSPECT = re.compile(r"[0-9$](?:(?<=[0-9])(?<![\w$][0-9])|(?<=\$)[A-Za-z_$\x80-\U0010ffff])")
+_SUSPECTS = ("'", '"', "--", "/*")
+"""What a text without leftovers has nowhere."""
+
+
 def _hide_leftovers(text: str) -> str:
+    if not any(s in text for s in _SUSPECTS) and _SUSPECT.search(text) is None:
+        return " ".join(text.split())
+
     def put(match: re.Match[str]) -> str:
         match match.lastgroup:
             case "comment":

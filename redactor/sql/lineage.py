@@ -75,7 +75,7 @@ class Lineage:
 
     def use(self, taint: Taint, use: Use) -> None:
         """Notes that every column of a taint is used so."""
-        for c in sorted(taint):
+        for c in sorted(taint) if len(taint) > 1 else taint:
             self.uses[(c, use)] = None
 
     # -------------------------------------------------------------- queries
@@ -181,6 +181,10 @@ class Lineage:
     ) -> None:
         """GROUP BY. Where a relation's whole key is grouped by, its other columns make no more groups."""
         groups = select.get("groupClause", ())
+        if not any(s.key for s in scope.sources):
+            for g in groups:
+                self._by(g, scope, outputs, ctes, Use.GROUP)
+            return
         origins = [self._origin(g, select, scope) for g in groups]
         keyed = _keyed(scope, origins) if not any("GroupingSet" in g for g in groups) else frozenset()
         for g, origin in zip(groups, origins, strict=True):
@@ -275,7 +279,7 @@ class Lineage:
         for item in items:
             target = item["ResTarget"]
             value = target["val"]
-            star = _star(value)
+            star = _star(value) if "ColumnRef" in value else None
             if star is not None:
                 for s in scope.sources if not star else filter(None, (scope.source(star[-1]),)):
                     outputs += s.columns if s.columns is not None else (("?column?", s.rest),)
@@ -482,6 +486,10 @@ class Lineage:
         """The taint of an expression. Goes through it without recursion, however deep; into subqueries with it."""
         if node is None:
             return CLEAN
+        if type(node) is dict and "ColumnRef" in node:
+            parts = node["ColumnRef"]["fields"]
+            names = tuple([f["String"]["sval"] for f in parts if "String" in f])
+            return scope.dotted(names, len(names) != len(parts))
         taint: set[ColumnName] = set()
         stack: list[Any] = [node]
         while stack:
@@ -492,26 +500,25 @@ class Lineage:
             if type(item) is not dict:
                 continue
             for key, inner in item.items():
-                match key:
-                    case "ColumnRef":
-                        fields = tuple(f["String"]["sval"] for f in inner["fields"] if "String" in f)
-                        taint |= scope.dotted(fields, len(fields) != len(inner["fields"]))
-                    case "A_Indirection":
-                        taint |= self._indirection(inner, scope, ctes, stack)
-                    case "SubLink":
-                        stack.append(inner.get("testexpr"))
-                        taint |= self._sublink(
-                            inner["subselect"], inner["subLinkType"] != "EXISTS_SUBLINK", scope, ctes
-                        )
-                    case "JsonArrayQueryConstructor":
-                        taint |= self._sublink(inner["query"], True, scope, ctes)
-                    case "FuncCall":
-                        taint |= self._call(inner, scope, ctes)
-                    case "A_Const" | "TypeName" | "typeName" | "ParamRef":
-                        continue
-                    case _:
-                        if type(inner) is dict or type(inner) is list:
-                            stack.append(inner)
+                kind = type(inner)
+                if kind is list:
+                    stack += inner
+                elif kind is not dict or key in _UNREAD:
+                    continue
+                elif key == "ColumnRef":
+                    fields = tuple([f["String"]["sval"] for f in inner["fields"] if "String" in f])
+                    taint |= scope.dotted(fields, len(fields) != len(inner["fields"]))
+                elif key == "FuncCall":
+                    taint |= self._call(inner, scope, ctes)
+                elif key == "SubLink":
+                    stack.append(inner.get("testexpr"))
+                    taint |= self._sublink(inner["subselect"], inner["subLinkType"] != "EXISTS_SUBLINK", scope, ctes)
+                elif key == "A_Indirection":
+                    taint |= self._indirection(inner, scope, ctes, stack)
+                elif key == "JsonArrayQueryConstructor":
+                    taint |= self._sublink(inner["query"], True, scope, ctes)
+                else:
+                    stack.append(inner)
         return frozenset(taint)
 
     def _sublink(self, node: Node, valued: bool, scope: Scope, ctes: dict[str, tuple[Output, ...]]) -> Taint:
@@ -556,6 +563,8 @@ class Lineage:
             self.use(taint, Use.DISTINCT)
         return taint
 
+
+_UNREAD = frozenset({"A_Const", "TypeName", "typeName", "ParamRef"})
 
 _CYCLE = ("cycle_mark_column", "cycle_path_column")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
@@ -23,6 +24,7 @@ _RESERVED = frozenset(
 )
 
 
+@lru_cache(16 * 1024)
 def identifier(name: str) -> str:
     """A name as an identifier, quoted where it must be."""
     if _PLAIN.match(name) and name not in _RESERVED:

@@ -21,6 +21,20 @@ def join(taints: Iterable[Taint]) -> Taint:
     return CLEAN.union(*taints)
 
 
+class Columns(tuple[Output, ...]):
+    """A relation's columns, with an index by their names."""
+
+    by_name: dict[str, Taint]
+
+    def __new__(cls, columns: Iterable[Output]) -> Columns:
+        """Columns in their order."""
+        made = super().__new__(cls, columns)
+        made.by_name = {}
+        for name, taint in made:
+            made.by_name[name] = made.by_name.get(name, CLEAN) | taint
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """What FROM gives a name to. `columns` None: unknown, any name may be one, with the taint `rest`.
@@ -36,9 +50,12 @@ class Source:
 
     def taint_of(self, name: str) -> Taint | None:
         """The taint of a column; None if there is none of that name."""
-        if self.columns is None:
+        columns = self.columns
+        if columns is None:
             return self.rest
-        found = [t for n, t in self.columns if n == name]
+        if type(columns) is Columns:
+            return columns.by_name.get(name)
+        found = [t for n, t in columns if n == name]
         return join(found) if found else None
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from redactor.sql.grammar import Node
 
@@ -49,8 +49,7 @@ class RelationRef:
         return alias["aliasname"] if alias else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionRef:
+class FunctionRef(NamedTuple):
     """A function called by name. `arguments` is their number; -1: any (a column-like call)."""
 
     schema: str | None
@@ -61,8 +60,7 @@ class FunctionRef:
     named: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnRefNode:
+class ColumnRefNode(NamedTuple):
     """A dotted name in an expression; `star` when it ends in one, which is then not among `fields`."""
 
     fields: tuple[str, ...]
@@ -86,7 +84,10 @@ class Survey:
     natural: bool = False
     join_alias: bool = False
     into: Node | None = None
+    groups: list[Node] = field(default_factory=list)
     locks: bool = False
+    collects: bool = False
+    """Whether a subquery or an aggregate that is no function stands in an expression."""
 
 
 _MODIFYING = {"InsertStmt": Role.INSERT, "UpdateStmt": Role.UPDATE, "DeleteStmt": Role.DELETE, "MergeStmt": Role.MERGE}
@@ -125,88 +126,96 @@ LATER = {
     "JsonTable": (170000, "json_table"),
     "MergeSupportFunc": (170000, "merge_action"),
 }
+# what is not merely gone through; the others hold nothing of their own
+_NOTED = frozenset(LATER) | {
+    *("String", "Integer", "Float", "A_Star", "SetToDefault", "ParamRef", "RangeVar", "SelectStmt", "InsertStmt"),
+    *("UpdateStmt", "DeleteStmt", "MergeStmt", "RangeTableSample", "FuncCall", "TypeName", "A_Expr", "CaseExpr"),
+    *("SubLink", "GroupingFunc", "SortBy", "A_Indirection", "JoinExpr", "ResTarget", "IndexElem", "LockingClause"),
+    *("MultiAssignRef", "Alias"),
+}
 # what is compared without an operator's name in the text
 _BETWEEN = frozenset({"AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN_SYM", "AEXPR_NOT_BETWEEN_SYM"})
 _EQUALS = ({"String": {"sval": "="}},)
 _JSON_FUNCTIONS = {"JSON_EXISTS_OP": "json_exists", "JSON_VALUE_OP": "json_value", "JSON_QUERY_OP": "json_query"}
 
 Scope = frozenset[str]
+_Stack = list[tuple[Node, Scope]]
 _NO_CTES: Scope = frozenset()
 
 
 def survey(node: Node, also: frozenset[str] = frozenset()) -> Survey:
     """Walks a statement. `also` are node kinds that the caller understands besides those of queries."""
     found = Survey()
-    known = _PLAIN | also
-    stack: list[tuple[Any, Scope, Role]] = [(node, _NO_CTES, Role.READ)]
+    known = _PLAIN | also if also else _PLAIN
+    stack: _Stack = [(node, _NO_CTES)]
     while stack:
-        item, ctes, role = stack.pop()
-        if type(item) is list:
-            for child in item:
-                # constants name nothing; a long VALUES list is made of them
-                if type(child) is dict and "A_Const" not in child:
-                    stack.append((child, ctes, Role.READ))
-            continue
+        item, ctes = stack.pop()
         for key, value in item.items():
             kind = type(value)
             if kind is dict:
-                if key == "A_Const":
-                    continue
-                if key[0].isupper():
-                    if key not in known:
-                        found.unknown.add(key)
-                        continue
-                    inner = _enter(key, value, ctes, role, found, stack)
-                    if inner is not None:
-                        stack.append((value, inner, Role.READ))
-                elif key == "withClause":
-                    continue
-                else:
+                if key in known:
+                    if key == "ColumnRef":
+                        _column(value, found)
+                    elif key in _NOTED:
+                        inner = _enter(key, value, ctes, found, stack)
+                        if inner is not None:
+                            stack.append((value, inner))
+                    elif key != "A_Const":
+                        stack.append((value, ctes))
+                elif key[0].isupper():
+                    found.unknown.add(key)
+                elif key != "withClause":
                     _bare(key, value, ctes, found, stack)
             elif kind is list:
-                stack.append((value, ctes, Role.READ))
+                if key == "groupClause":
+                    found.groups.append(item)
+                _each(value, ctes, stack)
     return found
 
 
-def _bare(key: str, value: Node, ctes: Scope, found: Survey, stack: list[tuple[Any, Scope, Role]]) -> None:
+def _each(items: list[Any], ctes: Scope, stack: _Stack) -> None:
+    for child in items:
+        if type(child) is list:
+            _each(child, ctes, stack)
+        # constants name nothing; a long VALUES list is made of them
+        elif type(child) is dict and "A_Const" not in child:
+            stack.append((child, ctes))
+
+
+def _bare(key: str, value: Node, ctes: Scope, found: Survey, stack: _Stack) -> None:
     """A struct that stands in a field without a wrapper naming its kind."""
     if "relpersistence" in value:
         _relation(value, ctes, Role.READ, found)
     elif "names" in value and "typemod" in value:
         _type(value, found)
-        stack.append((value, ctes, Role.READ))
+        stack.append((value, ctes))
     elif "funcname" in value:
         _function(value, found)
-        stack.append((value, ctes, Role.READ))
+        stack.append((value, ctes))
     elif "limitOption" in value or ("targetList" in value and ("op" in value or "valuesLists" in value)):
-        stack.append((value, _with(value, ctes, stack), Role.READ))
+        stack.append((value, _with(value, ctes, stack)))
     else:
         if key == "alias":
             _alias(value, found)
-        stack.append((value, ctes, Role.READ))
+        stack.append((value, ctes))
 
 
-def _enter(
-    kind: str, value: Node, ctes: Scope, role: Role, found: Survey, stack: list[tuple[Any, Scope, Role]]
-) -> Scope | None:
+def _enter(kind: str, value: Node, ctes: Scope, found: Survey, stack: _Stack) -> Scope | None:
     """Notes what a wrapped node is; returns the CTEs visible to its children, or None when they need no visit."""
     match kind:
-        case "ColumnRef":
-            _column(value, found)
-            return None
         case "String" | "Integer" | "Float" | "A_Star" | "SetToDefault" | "ParamRef":
             text = value.get("sval")
             if isinstance(text, str):
                 found.names.add(text)
             return None
         case "RangeVar":
-            _relation(value, ctes, role, found)
+            _relation(value, ctes, Role.READ, found)
             return None
         case "SelectStmt":
             if "intoClause" in value:
                 found.into = value["intoClause"]
                 value = {k: v for k, v in value.items() if k != "intoClause"}
-                stack.append((value, _with(value, ctes, stack), Role.READ))
+                stack.append((value, _with(value, ctes, stack)))
                 return None
             return _with(value, ctes, stack)
         case "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt":
@@ -214,15 +223,15 @@ def _enter(
             inner = _with(value, ctes, stack)
             _relation(value["relation"], _NO_CTES, _MODIFYING[kind], found)
             rest = {k: v for k, v in value.items() if k != "relation"}
-            stack.append((rest, inner, Role.READ))
+            stack.append((rest, inner))
             return None
         case "RangeTableSample":
             inside = value.get("relation", {}).get("RangeVar")
             if inside is not None:
-                _relation(inside, ctes, role, found, sampled=True)
+                _relation(inside, ctes, Role.READ, found, sampled=True)
             method = [n["String"]["sval"] for n in value.get("method", ())]
             found.functions.append(FunctionRef(None, method[-1], -1, value, value.get("location", 0)))
-            stack.append(({k: v for k, v in value.items() if k not in ("relation", "method")}, ctes, Role.READ))
+            stack.append(({k: v for k, v in value.items() if k not in ("relation", "method")}, ctes))
             return None
         case "FuncCall":
             _function(value, found)
@@ -236,7 +245,10 @@ def _enter(
             if "arg" in value:
                 found.operators.add((None, "="))
         case "SubLink":
+            found.collects = True
             _operator(value.get("operName", ()) or _EQUALS, found)
+        case "GroupingFunc" | "JsonObjectAgg" | "JsonArrayAgg":
+            found.collects = True
         case "SortBy":
             _operator(value.get("useOp", ()), found)
         case "A_Indirection":
@@ -273,7 +285,7 @@ def _enter(
     return ctes
 
 
-def _with(value: Node, ctes: Scope, stack: list[tuple[Any, Scope, Role]]) -> Scope:
+def _with(value: Node, ctes: Scope, stack: _Stack) -> Scope:
     """The CTEs that a statement's own parts see; its WITH queries are pushed with what each of them sees."""
     clause = value.get("withClause")
     if clause is None:
@@ -282,10 +294,10 @@ def _with(value: Node, ctes: Scope, stack: list[tuple[Any, Scope, Role]]) -> Sco
     every = ctes | {q["ctename"] for q in queries}
     seen = ctes
     for q in queries:
-        stack.append(({"ctequery": q["ctequery"]}, every if clause.get("recursive") else seen, Role.READ))
+        stack.append(({"ctequery": q["ctequery"]}, every if clause.get("recursive") else seen))
         for extra in ("search_clause", "cycle_clause"):
             if extra in q:
-                stack.append((q[extra], every, Role.READ))
+                stack.append((q[extra], every))
         seen = seen | {q["ctename"]}
     return every
 
@@ -309,17 +321,13 @@ def _alias(value: Node, found: Survey) -> None:
 
 
 def _column(value: Node, found: Survey) -> None:
-    fields = []
-    star = False
-    for f in value["fields"]:
-        if "String" in f:
-            fields.append(f["String"]["sval"])
-        else:
-            star = True
+    parts = value["fields"]
+    fields = tuple([f["String"]["sval"] for f in parts if "String" in f])
+    star = len(fields) != len(parts)
     found.names.update(fields)
     if len(fields) > 1 and not star:
         found.attributes.add(fields[-1])
-    found.columns.append(ColumnRefNode(tuple(fields), star, value.get("location", 0)))
+    found.columns.append(ColumnRefNode(fields, star, value.get("location", 0)))
 
 
 def _names(parts: Any) -> tuple[str | None, str]:
