@@ -15,7 +15,7 @@ from typing import Any
 from redactor.model import ColumnName, ColumnUse, Use
 from redactor.sql.grammar import Node
 from redactor.sql.labels import label
-from redactor.sql.scopes import CLEAN, Output, Scope, Source, Taint, join
+from redactor.sql.scopes import CLEAN, Output, Scope, Source, Taint, join, keyed, renamed
 
 # Aggregates that compute something which hidden values would make silently wrong. Those that hand values on as they
 # are (array_agg, json_agg, string_agg ...) give hidden ones like any other output
@@ -107,9 +107,9 @@ class Lineage:
             inside = dict(ctes)
             if clause.get("recursive"):
                 first = self._first_arm(cte["ctequery"])
-                inside[name] = _renamed(self._again().query(first, outer, inside), names)
-                inside[name] = _renamed(self._again().query(cte["ctequery"], outer, inside), names)
-            outputs = _renamed(self.query(cte["ctequery"], outer, inside), names)
+                inside[name] = renamed(self._again().query(first, outer, inside), names)
+                inside[name] = renamed(self._again().query(cte["ctequery"], outer, inside), names)
+            outputs = renamed(self.query(cte["ctequery"], outer, inside), names)
             for clause_name, extras in (("search_clause", ("search_seq_column",)), ("cycle_clause", _CYCLE)):
                 part = cte.get(clause_name)
                 if part:
@@ -186,9 +186,9 @@ class Lineage:
                 self._by(g, scope, outputs, ctes, Use.GROUP)
             return
         origins = [self._origin(g, select, scope) for g in groups]
-        keyed = _keyed(scope, origins) if not any("GroupingSet" in g for g in groups) else frozenset()
+        whole = keyed(scope, origins) if not any("GroupingSet" in g for g in groups) else frozenset()
         for g, origin in zip(groups, origins, strict=True):
-            if origin is not None and id(origin[0]) in keyed:
+            if origin is not None and id(origin[0]) in whole:
                 self.use(origin[0].taint_of(origin[1]) or CLEAN, Use.OUTPUT)
             else:
                 self._by(g, scope, outputs, ctes, Use.GROUP)
@@ -204,9 +204,9 @@ class Lineage:
                 continue
             for s in scope.sources if not star else filter(None, (scope.source(star[-1]),)):
                 origins += [(s, n) for n, _ in s.columns] if s.columns is not None else [None]
-        keyed = _keyed(scope, origins)
+        whole = keyed(scope, origins)
         for (_, taint), origin in zip(outputs, origins, strict=True):
-            self.use(taint, Use.OUTPUT if origin is not None and id(origin[0]) in keyed else Use.DISTINCT)
+            self.use(taint, Use.OUTPUT if origin is not None and id(origin[0]) in whole else Use.DISTINCT)
 
     @staticmethod
     def _origin(node: Node, select: Node, scope: Scope) -> tuple[Source, str] | None:
@@ -303,7 +303,7 @@ class Lineage:
                 around = Scope(scope.sources, scope.outer) if node.get("lateral") else scope.outer
                 outputs = self.query(node["subquery"], around, ctes)
                 alias = node.get("alias", {})
-                added = [Source(alias.get("aliasname", ""), _renamed(outputs, _colnames(alias)))]
+                added = [Source(alias.get("aliasname", ""), renamed(outputs, _colnames(alias)))]
             case "RangeFunction":
                 added = [self._function(node, scope, ctes)]
             case "RangeTableFunc" | "JsonTable":
@@ -328,7 +328,7 @@ class Lineage:
             if self._rows is not None:
                 self.use(self._rows(node), Use.PREDICATE)
         if columns is not None:
-            columns = _renamed(columns, _colnames(alias))
+            columns = renamed(columns, _colnames(alias))
         known = self._keys is not None and not _colnames(alias) and ("schemaname" in node or name not in ctes)
         key = self._keys(node) if self._keys is not None and known else ()
         return Source(alias.get("aliasname", name), columns, schema=node.get("schemaname"), key=key)
@@ -375,7 +375,7 @@ class Lineage:
             rest = join(s.rest for s in added)
             whole = Source(
                 node["alias"]["aliasname"],
-                None if columns is None else _renamed(columns, _colnames(node["alias"])),
+                None if columns is None else renamed(columns, _colnames(node["alias"])),
                 rest,
             )
             # an alias on a join hides the names inside it
@@ -591,18 +591,3 @@ def _star(value: Node) -> tuple[str, ...] | None:
 
 def _colnames(alias: Node) -> list[str]:
     return [c["String"]["sval"] for c in alias.get("colnames", ())]
-
-
-def _keyed(scope: Scope, origins: Iterable[tuple[Source, str] | None]) -> frozenset[int]:
-    """The ids of the sources whose whole key is among the columns."""
-    named: dict[int, set[str]] = {}
-    for origin in origins:
-        if origin is not None:
-            named.setdefault(id(origin[0]), set()).add(origin[1])
-    return frozenset(id(s) for s in scope.sources if s.key and named.get(id(s), set()).issuperset(s.key))
-
-
-def _renamed(columns: tuple[Output, ...], names: list[str]) -> tuple[Output, ...]:
-    if not names:
-        return columns
-    return tuple((names[i] if i < len(names) else n, t) for i, (n, t) in enumerate(columns))

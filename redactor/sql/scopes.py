@@ -129,3 +129,19 @@ class Scope:
             return found.whole if taint is None else taint
         # (composite column).field
         return self.column(fields[0]) if len(fields) == 2 else CLEAN
+
+
+def keyed(scope: Scope, origins: Iterable[tuple[Source, str] | None]) -> frozenset[int]:
+    """The ids of the sources whose whole key is among the columns."""
+    named: dict[int, set[str]] = {}
+    for origin in origins:
+        if origin is not None:
+            named.setdefault(id(origin[0]), set()).add(origin[1])
+    return frozenset(id(s) for s in scope.sources if s.key and named.get(id(s), set()).issuperset(s.key))
+
+
+def renamed(columns: tuple[Output, ...], names: list[str]) -> tuple[Output, ...]:
+    """The columns under the names of an alias list, as far as it goes."""
+    if not names:
+        return columns
+    return tuple((names[i] if i < len(names) else n, t) for i, (n, t) in enumerate(columns))
