@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,6 +26,7 @@ from redactor.cli.judging import Usable, maker, usable
 from redactor.cli.publishing import Published
 from redactor.config import Config
 from redactor.console import Files, Site, create
+from redactor.console.register import Register
 from redactor.engine import Engine
 from redactor.errors import ConfigurationError, LogUnavailable, RedactorError, UpstreamError
 from redactor.identity import Providers
@@ -33,6 +35,8 @@ from redactor.store.accounts import Accounts
 from redactor.store.database import Database
 
 AGAIN_SECONDS = 5.0
+ENTER_SECONDS = 1.0
+ENTERED_AT_ONCE = 10_000
 NOTE_SECONDS = 30.0
 
 
@@ -64,6 +68,10 @@ async def site(path: Path) -> AsyncIterator[Site]:
         seen = _Seen(path, installation)
         stack.push_async_callback(_end, asyncio.create_task(_follow(seen, judges), name="watch-files"))
 
+        read = _readers(config, stack)
+        register = Register(config.log.directory / "console" / "register.db")
+        stack.push_async_callback(_end, asyncio.create_task(_enter(register, config), name="register"))
+
         def note(closed: Closed) -> None:
             try:
                 asyncio.run_coroutine_threadsafe(log.note(closed), loop).result(NOTE_SECONDS)
@@ -80,7 +88,8 @@ async def site(path: Path) -> AsyncIterator[Site]:
         yield Site(
             config=config,
             url=url_of(config),
-            reader=_readers(config, stack),
+            reader=read,
+            register=register,
             accounts=Accounts(accounts),
             files=seen.files,
             judge=judge,
@@ -160,6 +169,19 @@ async def _follow(seen: _Seen, judges: dict[str, Published]) -> None:
                 if name in known.reviews:
                     with contextlib.suppress(UpstreamError):
                         await one.replace(known.policy, known.reviews[name])
+
+
+async def _enter(register: Register, config: Config) -> None:
+    """Enter what the log grows by into the register, a second after it did."""
+    while True:
+        try:
+            with Reader(config.store, config.log.directory) as reader:
+                while True:
+                    if not await asyncio.to_thread(register.follow, reader, ENTERED_AT_ONCE):
+                        await asyncio.sleep(ENTER_SECONDS)
+        except (RedactorError, sqlite3.Error) as e:
+            oplog.logger().warning("the console's index cannot be brought up to date", why=type(e).__name__)
+            await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

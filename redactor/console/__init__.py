@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from redactor import __version__
-from redactor.console import entrance
+from redactor.console import decision, entrance, refusals
 from redactor.console.guard import Gate, SignIn, guarded, is_api, unguarded
 from redactor.console.pages import render
 from redactor.console.site import Files, Site
@@ -26,7 +26,7 @@ from redactor.errors import ConfigurationError, LogUnavailable, RedactorError
 
 __all__ = ["Files", "Site", "create"]
 
-ROUTERS: list[APIRouter] = [entrance.router]
+ROUTERS: list[APIRouter] = [entrance.router, refusals.router, decision.router]
 """What is served, in order."""
 
 BANNERS: list[Callable[[Request], list[str]]] = []

@@ -54,7 +54,14 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"moment": moment, "day": lambda text: str(text)[:10], "count": lambda n: f"{n:,}"}
+    made.filters |= {
+        "moment": moment,
+        "count": lambda n: f"{n:,}",
+        "clock": lambda at: since_epoch(at)[:16],
+        "iso": lambda at: since_epoch(at)[:16].replace(" ", "T"),
+        "tick": tick,
+        "_word": lambda text, say: say(text),
+    }
     return made
 
 
@@ -66,6 +73,12 @@ def moment(text: object) -> str:
 def since_epoch(seconds: float) -> str:
     """A time as `moment` gives it."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def tick(at: float, step: int) -> str:
+    """A time below a chart with steps of so many seconds."""
+    text = since_epoch(at)
+    return text[5:16] if step < 86400 else text[:10] if step < 30 * 86400 else text[:7]
 
 
 @cache

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from redactor.audit.entry import Closed
 from redactor.config import Config
+from redactor.console.register import Register
 from redactor.engine import Engine
 from redactor.identity import Providers
 from redactor.policy import Policy
@@ -42,6 +43,7 @@ class Site:
     config: Config
     url: str
     reader: Callable[[], Reader]
+    register: Register
     accounts: Accounts
     files: Callable[[], Files]
     judge: Callable[[str], Engine | None]

@@ -103,16 +103,20 @@ class Reader:
             found.append(entry)
         return found
 
-    def walk(self, selection: Selection, newest: bool = False, below: int | None = None) -> Iterator[Stored]:
-        """All entries that are meant, page by page; `below`: only those with a smaller sequence."""
+    def walk(
+        self, selection: Selection, newest: bool = False, below: int | None = None, above: int | None = None
+    ) -> Iterator[Stored]:
+        """All entries that are meant, page by page; `below` and `above`: only those with such a sequence."""
         sequence = entries.c.sequence
-        last: int | None = None
+        last = None if newest else above
         while True:
             query = _query(selection)
             if below is not None:
                 query = query.where(sequence < below)
             if last is not None:
                 query = query.where(sequence < last if newest else sequence > last)
+            if newest and above is not None:
+                query = query.where(sequence > above)
             query = query.order_by(sequence.desc() if newest else sequence).limit(PAGE)
             page = self.database.call(lambda c, q=query: c.execute(q).all())  # type: ignore[misc]
             for row in page:
@@ -128,6 +132,12 @@ class Reader:
         query = _query(Selection()).where(entries.c.sequence == sequence)
         row = self.database.call(lambda c: c.execute(query).first())
         return None if row is None else _stored(row)
+
+    def several(self, sequences: Sequence[int]) -> list[Stored]:
+        """The entries at those places (at most PAGE), in the order given; what is not there is left out."""
+        query = _query(Selection()).where(entries.c.sequence.in_(sequences[:PAGE]))
+        found = {e.sequence: e for e in map(_stored, self.database.call(lambda c: c.execute(query).all()))}
+        return [found[s] for s in sequences if s in found]
 
     def find(self, decision: str) -> list[Stored]:
         """The entries of a decision, by its id or by the part of it that its requester was told.
@@ -189,8 +199,12 @@ class Reader:
 
     def prove(self, write: Callable[[bytes], object], sequences: Sequence[int]) -> int:
         """As `export`, of those entries only: a selection that is verified as one. What is not signed is left out."""
-        found = [e for s in sequences if (e := self.get(s)) is not None]
-        return self._export(write, lambda below: (e for e in found if e.sequence < below), False)
+
+        def pick(below: int) -> Iterator[Stored]:
+            for at in range(0, len(sequences), PAGE):
+                yield from (e for e in self.several(sequences[at : at + PAGE]) if e.sequence < below)
+
+        return self._export(write, pick, False)
 
     def _export(
         self, write: Callable[[bytes], object], pick: Callable[[int], Iterable[Stored]], witnessed: bool

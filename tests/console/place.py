@@ -15,13 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from argon2 import PasswordHasher
+
 from redactor import config, policy, review
 from redactor.audit.entry import Closed
 from redactor.console import Files, Site, create, credentials
+from redactor.console.register import Register
 from redactor.engine import Engine
 from redactor.model import Entry
 from redactor.store import Log, Reader
-from redactor.store.accounts import Account, Accounts
+from redactor.store.accounts import Account, Accounts, Session, digest_of
 from redactor.store.database import Database
 
 with warnings.catch_warnings():
@@ -29,6 +32,7 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 PASSWORD = "correct horse battery"
+credentials._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)  # a second each is for life
 HASH = credentials.hash_password(PASSWORD)
 ROLES = ("auditor", "steward", "operator", "counsel")
 
@@ -55,9 +59,13 @@ class Place:
         return made
 
     def client(self, name: str) -> TestClient:
-        made = self.browser()
-        answer = made.post("/login", data={"name": name, "password": PASSWORD})
-        assert answer.status_code == 303, answer.text
+        """A browser with a session that was begun without the form: checking a password takes its time."""
+        made, secret, now = self.browser(), credentials.new_secret(), int(self.now[0])
+        account = self.site.accounts.find(name)
+        assert account is not None
+        session = Session(digest_of(secret), name, account.roles, "password", credentials.new_secret(), now, now)
+        self.site.accounts.begin(session, 0)
+        made.cookies.set("redactor", secret, domain="127.0.0.1", path="/")
         return made
 
     def run(self, work: Any) -> Any:
@@ -68,12 +76,13 @@ class Place:
 
         async def work() -> None:
             await asyncio.gather(*[self.log.append(e) for e in entries])
-            await self.log.flush()
 
         self.run(work())
+        self.flush()
 
     def flush(self) -> None:
         self.run(self.log.flush())
+        self.site.register.follow(self.site.reader())
 
     def leaves(self) -> list[dict[str, Any]]:
         """All entries as the store has them, after a flush."""
@@ -130,6 +139,7 @@ def place(directory: Path, **changes: Any) -> Iterator[Place]:
         "config": settings,
         "url": "http://127.0.0.1:8080",
         "reader": lambda: reader,
+        "register": Register(directory / "console" / "register.db"),
         "accounts": accounts,
         "files": files,
         "judge": judges.get,
