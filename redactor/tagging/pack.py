@@ -116,7 +116,8 @@ class ValueSpec(_Model):
     Of the sampled values that are not blank, the share `least` must fit, and `kinds` different ones. `signs`: at least
     `sign_kinds` different values must be in this dictionary too. `unless`: dictionaries that, where as many values are
     in one of them, explain the values better. `inside`: look for the pattern anywhere in longer text.
-    `alone`: enough without a name that agrees.
+    `alone`: enough without a name that agrees. `spread`: how many different beginnings (two characters) they must have,
+    as numbers that are given out in turn do not.
     """
 
     tag: str
@@ -126,7 +127,7 @@ class ValueSpec(_Model):
     words: str | None = None
     upper: bool = False
     inside: bool = False
-    least: float = Field(default=0.8, gt=0, le=1)
+    least: float = Field(default=0.7, gt=0, le=1)
     kinds: int = Field(default=1, ge=1)
     signs: str | None = None
     sign_kinds: int = 1
@@ -134,6 +135,7 @@ class ValueSpec(_Model):
     score: float = Field(default=0.9, gt=0, le=1)
     alone: bool = True
     families: tuple[str, ...] = ()
+    spread: int = 0
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,44 @@ from redactor.tagging.words import plain
 LONGEST = 4000
 """Characters of a value that are looked at."""
 
-_ABSENT = frozenset({"", "-", "--", "n/a", "na", "none", "null", "unknown", "unk", "ninguno", "desconocido", "?"})
+_ABSENT = frozenset(
+    {
+        "n/a",
+        "na",
+        "n a",
+        "none",
+        "null",
+        "nil",
+        "unknown",
+        "unk",
+        "ninguno",
+        "ninguna",
+        "desconocido",
+        "no tiene",
+        "sin datos",
+    }
+    | {
+        "xx",
+        "xxx",
+        "pending",
+        "pendiente",
+        "tbd",
+        "test",
+        "see file",
+        "applied for",
+        "not provided",
+        "not available",
+        "not on file",
+    }
+    | {"refused", "declined", "missing", "blank", "no data"}
+)
+"""What people write where there is no value."""
+
+_EDGES = " \t\r\n.,;:'\"#*`_-?"
+"""What stands around a value and is not part of it."""
+
+_CAPITALS = 0.6
+"""The share of values in capitals from which on a column is written in capitals, a few slips aside."""
 
 
 def profile(values: Iterable[object], pack: Pack, family: str = "") -> Profile:
@@ -30,8 +67,8 @@ def profile(values: Iterable[object], pack: Pack, family: str = "") -> Profile:
         sampled += 1
         if value is None:
             continue
-        text = (value if isinstance(value, str) else _shown(value))[:LONGEST].strip()
-        if plain(text).lower() not in _ABSENT:
+        text = _tidy((value if isinstance(value, str) else _shown(value))[:LONGEST])
+        if not _is_absent(text):
             counted[text] += 1
     present = counted.total()
     if not present:
@@ -40,7 +77,10 @@ def profile(values: Iterable[object], pack: Pack, family: str = "") -> Profile:
     words = sum(len(v.split()) * n for v, n in counted.items()) / present
     folded = {v: plain(v).lower() for v in counted}
     seen = []
+    capitals = sum(n for v, n in counted.items() if v == v.upper()) / present
     for key, spec in pack.values.items():
+        if spec.upper and capitals < _CAPITALS:
+            continue
         if spec.families and family and family not in spec.families:
             continue
         found = _seen(key, spec, counted, folded, present, pack)
@@ -55,28 +95,39 @@ def _shown(value: object) -> str:
     return str(value)
 
 
+def _tidy(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip(_EDGES)
+
+
+def _is_absent(text: str) -> bool:
+    """Nothing, a word for nothing, or one character over and over (`000-00-0000`, `xxxx`)."""
+    said = [c for c in text if c.isalnum()]
+    return not said or (len(said) > 3 and len(set(said)) == 1) or plain(text).lower() in _ABSENT
+
+
 def _seen(
     key: str, spec: ValueSpec, counted: Counter[str], folded: dict[str, str], present: int, pack: Pack
 ) -> Seen | None:
     fitting = [v for v in counted if _fits(spec, v, folded[v], pack)]
     share = sum(counted[v] for v in fitting) / present
-    if share < spec.least or len(fitting) < spec.kinds:
+    kinds = {_code(folded[v]) or v for v in fitting}
+    if share < spec.least or len(kinds) < spec.kinds:
+        return None
+    if len({v[:2] for v in fitting}) < spec.spread:
         return None
     if spec.signs is not None:
         signs = pack.dictionaries[spec.signs]
-        if sum(_listed(folded[v], signs) for v in fitting) < spec.sign_kinds:
+        if len({_code(folded[v]) for v in fitting if _listed(folded[v], signs)}) < spec.sign_kinds:
             return None
     for other in spec.unless:
         # something else explains as many of the distinct values
-        explained = sum(folded[v] in pack.dictionaries[other] for v in counted)
-        if explained >= len(fitting):
+        explained = {_code(folded[v]) for v in counted if folded[v] in pack.dictionaries[other]}
+        if len(explained) >= len(kinds):
             return None
-    return Seen(key, share, len(fitting), len(fitting) / len(counted))
+    return Seen(key, share, len(kinds), len(fitting) / len(counted))
 
 
 def _fits(spec: ValueSpec, value: str, folded: str, pack: Pack) -> bool:
-    if spec.upper and value != value.upper():
-        return False
     if spec.pattern is not None:
         found = _regex(spec.pattern)
         if not (found.search(value) if spec.inside else found.fullmatch(value)):

@@ -119,3 +119,21 @@ HARMLESS: dict[str, Maker] = {
     "percentages": lambda r: f"{r.uniform(0, 100):.1f}%",
 }
 """Kind -> maker. In a column of no telling name, these must not be taken for anything."""
+
+LOOK_ALIKES: dict[str, Maker] = {
+    "phones": lambda r: f"916-{digits(r, 3)}-{digits(r, 4)}",
+    "phones, bare": lambda r: "916" + digits(r, 7),
+    "language codes": one_of("en", "es", "zh", "vi", "tl", "ru", "hy", "fa", "ko"),
+    "languages": one_of("English", "Spanish", "Cantonese", "Vietnamese", "Russian", "Hmong"),
+    "currencies, small": one_of("usd", "mxn", "eur", "cad", "gbp"),
+    "invoices": lambda r: f"N{digits(r, 8)}",
+    "parcels in transit": lambda r: "1Z" + digits(r, 16),
+    "e-mails": lambda r: f"u{digits(r, 4)}@example.org",
+    "months": one_of("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    "sizes": one_of("S", "M", "L", "XL", "XXL"),
+    "court departments": lambda r: f"{r.choice('ABCDE')}-{r.randrange(1, 60)}",
+    "state names": one_of("California", "Nevada", "Oregon", "Texas", "New Mexico", "Georgia"),
+    "room types": one_of("A1", "A2", "B1", "STU", "PH"),
+    "payment brands and kinds": one_of("Visa", "Visa Debit", "Mastercard", "Cash", "Check"),
+}
+"""What must not be taken for anything of the core labels; some of it is rightly suggested as trace or proxy."""

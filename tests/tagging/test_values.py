@@ -9,9 +9,10 @@ import pytest
 from redactor.tagging.checks import curp, itin, mrz, mrz_digit, receipt, ssn, vin
 from redactor.tagging.facts import ColumnFacts, TableFacts
 from redactor.tagging.judge import Finding, judge
-from redactor.tagging.pack import load
+from redactor.tagging.pack import CORE, load
 from redactor.tagging.values import profile
-from tests.tagging.makers import HARMLESS, PROTECTED, Maker
+from tests.tagging.makers import HARMLESS, LOOK_ALIKES, PROTECTED, Maker
+from tests.tagging.noise import found as dirty_finding
 
 PACK = load()
 COLUMNS = 20
@@ -35,6 +36,36 @@ def test_what_reveals_is_found_under_a_meaningless_name(kind: str) -> None:
 def test_what_is_harmless_is_left_alone(kind: str) -> None:
     found = [finding(HARMLESS[kind], seed) for seed in range(COLUMNS)]
     assert [f.label for f in found if f.label != "none"] == [], found[0].evidence
+
+
+@pytest.mark.parametrize(("rows", "missing", "least"), [(500, 0.3, 0.99), (60, 0.1, 0.99), (20, 0.2, 0.97)])
+def test_dirty_values_are_found_too(rows: int, missing: float, least: float) -> None:
+    labels = [
+        (label, dirty_finding(maker, seed, rows, missing, PACK).label)
+        for label, maker in PROTECTED.values()
+        for seed in range(4)
+    ]
+    assert sum(made == label for label, made in labels) >= least * len(labels)
+
+
+def test_look_alikes_are_not_taken_for_documents_or_origins() -> None:
+    for kind, maker in {**HARMLESS, **LOOK_ALIKES}.items():
+        found = [dirty_finding(maker, seed, 60, 0.1, PACK) for seed in range(4)]
+        assert [f.evidence for f in found if f.label in CORE] == [], kind
+
+
+def test_numbers_that_are_given_out_in_turn_are_no_documents() -> None:
+    def in_turn(r: random.Random) -> str:
+        return str(234_500_000 + r.randrange(3000))
+
+    def at_random(r: random.Random) -> str:
+        return f"{r.randrange(100, 600)}{r.randrange(10, 99)}{r.randrange(1000, 9999)}"
+
+    for maker, label in ((in_turn, "none"), (at_random, "documentary")):
+        r = random.Random(5)
+        fact = ColumnFacts("f7", "varchar(20)", profile=profile([maker(r) for _ in range(80)], PACK, "short"))
+        others = (ColumnFacts("last_name", "varchar(20)"), ColumnFacts("birth_date", "date"))
+        assert judge(TableFacts("clients", (fact, *others)), PACK)[0].label == label
 
 
 def test_evidence_never_repeats_a_value() -> None:
