@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from pydantic import AfterValidator, Field, PlainValidator
 
 from redactor.errors import ConfigurationError, Fault
+from redactor.limits import Limits, LimitsForm, Workers
 from redactor.yamlfile import Document, Form, Texts, in_order, meant, parse, read, wrong
 
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -37,7 +38,6 @@ _OUTLETS = {
 """What `log: publish` and `log: forward` may begin with; the log itself reads the rest."""
 
 _DEFAULT_PORT = 6432
-_LARGEST_STATEMENT = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +188,6 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds on a statement, where they are to be lower than the built-in ones. Bytes; levels of nesting."""
-
-    statement_bytes: int | None = None
-    nesting: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration. `store`: a SQLAlchemy URL. `workers` 0: one for each processor."""
 
@@ -207,7 +199,7 @@ class Config:
     log: LogSettings
     console: Address | None = None
     tls: TlsFiles | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     workers: int = 1
     mask_key: str | None = field(default=None, repr=False)
     logins: Logins = Logins()
@@ -276,27 +268,11 @@ class LogForm(Form):
     forward: list[str] = Field(default=[], description="URLs that entries are sent to: file, syslog+tls, https")
 
 
-class LimitsForm(Form):
-    statement_bytes: int | None = Field(default=None, ge=1024, le=_LARGEST_STATEMENT)
-    nesting: int | None = Field(default=None, ge=10)
-
-
 def _anything(value: object) -> object:
     return value
 
 
 AddressText = Annotated[object, PlainValidator(_anything, json_schema_input_type=str | int)]
-
-
-def _workers(value: object) -> int:
-    if value == "auto":
-        return 0
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 256:
-        raise wrong(f"`workers` is `{value}`", "1 to 256, or auto")
-    return value
-
-
-Workers = Annotated[int, PlainValidator(_workers, json_schema_input_type=int | Literal["auto"])]
 
 
 def _provider_name(name: str) -> str:
@@ -322,7 +298,7 @@ class ConfigForm(Form):
     identity: dict[ProviderName, ProviderForm] = Field(default={}, description="who signs tokens, by a short name")
     log: LogForm = Field(default=LogForm(), description="the tamper-evident log", json_schema_extra={"default": {}})
     limits: LimitsForm = Field(
-        default=LimitsForm(), description="lower bounds than the built-in ones", json_schema_extra={"default": {}}
+        default=LimitsForm(), description="how much is taken on", json_schema_extra={"default": {}}
     )
     workers: Workers = Field(default=1, description="processes, 1 to 256; auto: one for each processor")
     mask_key: str | None = Field(default=None, description="secret for hash masks, best as ${REDACTOR_MASK_KEY}")
@@ -395,7 +371,7 @@ class _Reader:
             LogSettings(directory, form.log.checkpoint_every, auditor_key, publish, forward),
             console,
             tls,
-            Limits(form.limits.statement_bytes, form.limits.nesting),
+            form.limits.limits(),
             form.workers,
             mask_key,
             logins,

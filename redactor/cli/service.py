@@ -12,7 +12,7 @@ import errno
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from redactor.cli import oplog
@@ -20,14 +20,17 @@ from redactor.cli.companion import attend
 from redactor.cli.judging import Usable, maker, usable
 from redactor.cli.monitoring import answering
 from redactor.cli.publishing import Published
+from redactor.cli.seat import Seat
 from redactor.config import Address, Config, TlsFiles
 from redactor.errors import ConfigurationError, Fault, RedactorError, UpstreamError
 from redactor.identity import Providers
+from redactor.limits import Limits
 from redactor.model import Judge
-from redactor.proxy import Proxy, Settings, certificates
+from redactor.proxy import Alone, Proxy, Room, Settings, certificates
 from redactor.proxy import serve as listen
 from redactor.store import Log
 from redactor.tally import Pace
+from redactor.wire import pg as wire
 
 TRY_AGAIN_SECONDS = 2.0
 
@@ -79,10 +82,11 @@ class Service:
 
 
 @asynccontextmanager
-async def running(installation: Usable, *, wait: bool = False) -> AsyncIterator[Service]:
+async def running(installation: Usable, *, wait: bool = False, seat: Seat | None = None) -> AsyncIterator[Service]:
     """Everything, ready for clients. `wait`: go on trying while a database cannot be reached.
 
-    Raises CannotServe, ConfigurationError, LogUnavailable.
+    `seat`: this is one of several processes, which another one hands the clients to. Raises CannotServe,
+    ConfigurationError, LogUnavailable.
     """
     settings = installation.config
     async with AsyncExitStack() as stack:
@@ -105,20 +109,24 @@ async def running(installation: Usable, *, wait: bool = False) -> AsyncIterator[
         providers = Providers(settings.providers, _report)
         await providers.refresh()
         expiries = _Expiries(settings)
-        proxy = await _listening(settings, published, log, providers)
+        proxy = await _listening(settings, published, log, providers, seat)
         stack.push_async_callback(proxy.close)
         for name, one in published.items():
             await stack.enter_async_context(_task(one.watch(), f"watch-{name}"))
         await stack.enter_async_context(_task(providers.watch(), "watch-keys"))
         await stack.enter_async_context(_task(expiries.watch(), "watch-certificates"))
         if settings.metrics is not None:
+            address = settings.metrics
+            if seat is not None and address.port:
+                # each process has figures of its own
+                address = Address(address.host, address.port + seat.number)
             try:
-                endpoint = answering(settings.metrics, proxy, log, published, paces, lambda: expiries.known)
+                endpoint = answering(address, proxy, log, published, paces, lambda: expiries.known)
                 port = (await stack.enter_async_context(endpoint)).port
             except OSError as e:
-                raise CannotServe(_why_not(settings, "metrics", settings.metrics, e)) from e
-            oplog.logger().info("figures for monitoring", address=str(settings.metrics), port=port)
-        if settings.console is not None:
+                raise CannotServe(why_not(settings, "metrics", address, e)) from e
+            oplog.logger().info("figures for monitoring", address=str(address), port=port)
+        if settings.console is not None and seat is None:
             await stack.enter_async_context(_task(attend(settings.file), "console"))
         yield Service(settings, published, proxy, log, providers, expiries)
 
@@ -166,7 +174,9 @@ def _report(event: str, details: Mapping[str, str]) -> None:
     oplog.logger().warning(event, **details)
 
 
-async def _listening(settings: Config, published: Mapping[str, Published], log: Log, providers: Providers) -> Proxy:
+async def _listening(
+    settings: Config, published: Mapping[str, Published], log: Log, providers: Providers, seat: Seat | None
+) -> Proxy:
     def current(database: str) -> Judge:
         return published[database].current()
 
@@ -175,24 +185,47 @@ async def _listening(settings: Config, published: Mapping[str, Published], log: 
 
     async def refresh(database: str) -> None:
         await published[database].refresh()
+        if seat is not None:
+            await seat.refresh_others(database)
 
     upstreams = {name: d.upstream for name, d in settings.databases.items()}
     tls = _tls(settings.tls) if settings.tls else None
+    limits = settings.limits
+    room = Room(limits.connections, limits.connections_per_login)
     try:
-        return await listen(
-            Settings(settings.listen, upstreams, tls, settings.logins),
+        proxy = await listen(
+            Settings(
+                None if seat is not None else settings.listen,
+                upstreams,
+                tls,
+                settings.logins,
+                _bounds(limits),
+                login_timeout=limits.login_timeout,
+                idle_timeout=limits.idle_timeout,
+            ),
             current=current,
             groups_of=groups_of,
             refresh=refresh,
             log=log,
             providers=providers,
+            neighbours=seat or Alone(room),
             report=_report,
         )
     except OSError as e:
-        raise CannotServe(_why_not(settings, "listen", settings.listen, e)) from e
+        raise CannotServe(why_not(settings, "listen", settings.listen, e)) from e
+    if seat is not None:
+        seat.open(proxy, {name: one.refresh for name, one in published.items()})
+    return proxy
 
 
-def _why_not(settings: Config, key: str, address: Address, e: OSError) -> str:
+def _bounds(limits: Limits) -> wire.Limits:
+    """The bounds of a session: the built-in ones, where no others are given."""
+    built_in = wire.Limits()
+    text = built_in.text if limits.statement_bytes is None else limits.statement_bytes
+    return replace(built_in, text=text, message=limits.message_bytes or built_in.message)
+
+
+def why_not(settings: Config, key: str, address: Address, e: OSError) -> str:
     if e.errno == errno.EADDRINUSE:
         return f"{address} is taken by another process: end it, or change `{key}` in {settings.file}"
     if e.errno in (errno.EACCES, errno.EPERM):

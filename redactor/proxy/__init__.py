@@ -5,6 +5,7 @@ messages. `serve` is the entry.
 """
 
 from redactor.proxy.listener import Proxy, serve
-from redactor.proxy.settings import Counters, Log, Settings
+from redactor.proxy.room import Alone, Room
+from redactor.proxy.settings import Counters, Log, Neighbours, Settings
 
-__all__ = ["Counters", "Log", "Proxy", "Settings", "serve"]
+__all__ = ["Alone", "Counters", "Log", "Neighbours", "Proxy", "Room", "Settings", "serve"]

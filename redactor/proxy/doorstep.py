@@ -75,6 +75,12 @@ class Doorstep:
         for s in self._listening:
             s.close()
 
+    def welcome(self, client: socket.socket) -> None:
+        """A client that has been accepted, here or by another process."""
+        task = self._loop.create_task(self._welcome(client))
+        self._welcoming.add(task)
+        task.add_done_callback(self._welcoming.discard)
+
     async def _accept(self, listening: socket.socket) -> None:
         while True:
             try:
@@ -84,9 +90,7 @@ class Doorstep:
                     # as long as there is no room for another socket, asking again at once would only burn time
                     await asyncio.sleep(0.2)
                 continue
-            task = self._loop.create_task(self._welcome(client))
-            self._welcoming.add(task)
-            task.add_done_callback(self._welcoming.discard)
+            self.welcome(client)
 
     async def _welcome(self, client: socket.socket) -> None:
         made: list[asyncio.Protocol] = []
@@ -97,9 +101,12 @@ class Doorstep:
 
         try:
             client.setblocking(False)
-            async with asyncio.timeout(self._patience):
-                first = await self._peeked(client)
             tls = self._tls()
+            first = b""
+            if tls is not None:
+                async with asyncio.timeout(self._patience):
+                    first = await self._peeked(client)
+                tls = self._tls()
             if first == _HANDSHAKE and tls is not None:
                 await self._loop.connect_accepted_socket(
                     make, client, ssl=tls.context, ssl_handshake_timeout=self._patience

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -18,7 +19,8 @@ from redactor.identity import Providers, TokenRefused
 from redactor.model import Identity, Problem, Spend
 from redactor.proxy.certificates import Tls
 from redactor.proxy.doorstep import Doorstep, sockets
-from redactor.proxy.relay import Relay
+from redactor.proxy.relay import Relay, cancel
+from redactor.proxy.room import Alone, Room
 from redactor.proxy.settings import (
     Counters,
     Current,
@@ -26,6 +28,7 @@ from redactor.proxy.settings import (
     GrantsOf,
     GroupsOf,
     Log,
+    Neighbours,
     Report,
     Services,
     Settings,
@@ -42,6 +45,7 @@ class Proxy:
         self._services = services
         self._relays: set[Relay] = set()
         self._server: asyncio.Server | Doorstep | None = None
+        self._looking: asyncio.Task[None] | None = None
         self.port = 0
         """The port that it listens on: the one that was asked for, or the one that was free."""
         self._empty = asyncio.Event()
@@ -54,18 +58,39 @@ class Proxy:
     async def listen(self) -> None:
         """Begins to accept clients. Raises OSError when the address cannot be had."""
         loop = asyncio.get_running_loop()
-        address = self._services.settings.listen
+        settings, front = self._services.settings, self._services.front
+        address = settings.listen
+        if settings.idle_timeout is not None:
+            self._looking = loop.create_task(self._look(settings.idle_timeout), name="idle")
+        if address is None:
+            self._server = Doorstep([], lambda: front.tls, self._accept, self._never, settings.login_timeout)
+            return
         host = None if address.host == "*" else address.host
-        if self._services.front.tls is not None:
+        if front.tls is not None:
             listening = sockets(host, address.port)
             self.port = int(listening[0].getsockname()[1])
-            patience = self._services.settings.login_timeout
-            front = self._services.front
-            self._server = Doorstep(listening, lambda: front.tls, self._accept, self._never, patience)
+            self._server = Doorstep(listening, lambda: front.tls, self._accept, self._never, settings.login_timeout)
             return
         server = await loop.create_server(self._accept, host, address.port, backlog=1024)
         self._server = server
         self.port = int(server.sockets[0].getsockname()[1])
+
+    def take(self, client: socket.socket) -> None:
+        """A client that another process has accepted. Only where the proxy does not listen itself."""
+        assert isinstance(self._server, Doorstep)
+        self._server.welcome(client)
+
+    async def cancel(self, key: bytes) -> None:
+        """Cancels what the session of that key is doing, if it is here; returns when the server has seen to it."""
+        await cancel(self._services, key)
+
+    async def _look(self, patience: float) -> None:
+        """Looks for clients that are idle, often enough to let them go at most an eighth too late."""
+        every = patience / 8
+        while True:
+            await asyncio.sleep(every)
+            for relay in list(self._relays):
+                relay.look(every, patience)
 
     def show(self, tls: Tls) -> None:
         """From now on new clients are shown that certificate. Only where they were shown one before."""
@@ -93,6 +118,8 @@ class Proxy:
 
     async def close(self) -> None:
         """Accepts no more, tells every client, and returns when all have gone; at the latest after the grace time."""
+        if self._looking is not None:
+            self._looking.cancel()
         if self._server is not None:
             self._server.close()
         for relay in list(self._relays):
@@ -138,6 +165,7 @@ async def serve(
     providers: Providers | None = None,
     grants_of: GrantsOf | None = None,
     spend: SpendRows | None = None,
+    neighbours: Neighbours | None = None,
     report: Report = _silent,
     clock: Callable[[], float] = time.time,
     new_id: Callable[[], str] = _new_id,
@@ -148,6 +176,7 @@ async def serve(
     `refresh(database)`: publishes a new snapshot, because the schema has changed; returns when it is published.
     `providers`: who signs tokens. `report`: is told what the operator should know; never a token or a statement.
     `grants_of`, `spend`: the disclosure orders, and how their rows are counted; without these there are none.
+    `neighbours`: the other processes of the service; without them this one is alone, and takes as many as come.
     `clock`: seconds since the epoch, UTC. `new_id`: names of sessions, at most 16 ASCII letters and digits.
     """
     known = providers or Providers({})
@@ -189,6 +218,7 @@ async def serve(
         check_token,
         report,
         spend or _no_orders,
+        neighbours or Alone(Room()),
     )
     proxy = Proxy(services)
     await proxy.listen()

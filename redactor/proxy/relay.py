@@ -8,6 +8,7 @@ waits in memory is bounded, since neither side is read while the other does not 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -40,6 +41,18 @@ _WAITING = 256 << 10
 """Bytes of effects that may wait behind a Record before both sides stop being read."""
 _LINGER = 5.0
 """Seconds that a closed connection has to take what is still to be sent to it."""
+
+
+async def cancel(services: Services, key: bytes) -> bool:
+    """Cancels what the session of that key is doing, if it is one of this process; whether it is."""
+    name = services.cancel_keys.get(key)
+    if name is None:
+        return False
+    services.counters.cancels += 1
+    settings = services.settings
+    with contextlib.suppress(UpstreamError):  # a cancel request is never answered, whatever becomes of it
+        await upstream.cancel(settings.databases[name], name, key, settings.connect_timeout)
+    return True
 
 
 class _ServerSide(asyncio.Protocol):
@@ -75,9 +88,13 @@ class Relay(asyncio.Protocol):
         "_closing",
         "_deadline",
         "_done",
+        "_entered",
+        "_heard",
+        "_id",
         "_key",
         "_loop",
         "_passage",
+        "_quiet",
         "_server",
         "_server_full",
         "_server_paused",
@@ -97,6 +114,10 @@ class Relay(asyncio.Protocol):
         self._server: asyncio.Transport | None = None
         self._session = Session("", services.places.get)
         self._passage: Passage | None = None
+        self._id = services.new_id()
+        self._entered = False
+        self._heard = True
+        self._quiet = 0.0
         self._todo: deque[Effect] = deque()
         self._todo_size = 0
         self._work: asyncio.Task[None] | None = None
@@ -116,7 +137,7 @@ class Relay(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else "local"
         self._session = Session(
-            self._services.new_id(),
+            self._id,
             self._services.places.get,
             address,
             tls is not None,
@@ -142,6 +163,7 @@ class Relay(asyncio.Protocol):
         return Channel(tls.binding if tls is not None and secure.context is tls.context else None, names)
 
     def data_received(self, data: bytes) -> None:
+        self._heard = True
         server, passage = self._server, self._passage
         if passage is not None and server is not None and self._work is None and passage.client(data):
             server.write(data)
@@ -202,6 +224,15 @@ class Relay(asyncio.Protocol):
         if not self._session.ready:
             problem = Problem("57014", "the login took too long")
             self._perform(self._session.upstream_failed(problem))
+
+    def look(self, passed: float, patience: float) -> None:
+        """Lets the client go that has been quiet for too long; `passed`: seconds since the last look."""
+        if self._heard or not self._session.idle:
+            self._heard, self._quiet = False, 0.0
+            return
+        self._quiet += passed
+        if self._quiet >= patience and self._work is None:
+            self._perform(self._session.expire())
 
     def shutdown(self) -> None:
         """Tells the client that the proxy is being stopped, and closes."""
@@ -283,6 +314,8 @@ class Relay(asyncio.Protocol):
 
     async def _perform_waiting(self, effect: Effect) -> None:
         services = self._services
+        if isinstance(effect, (ToServer, FindSecret, CheckToken)) and not await self._may_enter():
+            return
         match effect:
             case Record(entry):
                 try:
@@ -357,6 +390,16 @@ class Relay(asyncio.Protocol):
                 counters.refused += 1
             case _:
                 assert_never(entry.verdict)
+
+    async def _may_enter(self) -> bool:
+        """Whether there is room for one more client with that login; asked once, before anything is done for it."""
+        if self._entered:
+            return True
+        self._entered = True
+        problem = await self._services.neighbours.enter(self._id, self._session.login)
+        if problem is not None:
+            self._instead(self._session.upstream_failed(problem))
+        return problem is None
 
     async def _connect(self) -> None:
         place = self._session.place
@@ -449,16 +492,8 @@ class Relay(asyncio.Protocol):
 
     async def _cancel(self) -> None:
         key = self._session.cancel
-        name = self._services.cancel_keys.get(key) if key is not None else None
-        if key is None or name is None:
-            return
-        self._services.counters.cancels += 1
-        settings = self._services.settings
-        try:
-            await upstream.cancel(settings.databases[name], name, key, settings.connect_timeout)
-        except UpstreamError:
-            # a cancel request is never answered, whatever becomes of it
-            return
+        if key is not None and not await cancel(self._services, key):
+            await self._services.neighbours.cancel(key)
 
     # -------------------------------------------------------------- back-pressure
 
@@ -497,4 +532,7 @@ class Relay(asyncio.Protocol):
         if self._key is not None:
             self._services.cancel_keys.pop(self._key, None)
             self._key = None
+        if self._entered:
+            self._services.neighbours.leave(self._id)
+            self._entered = False
         self._done(self)

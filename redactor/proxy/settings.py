@@ -23,16 +23,19 @@ class Settings:
 
     `databases`: by the name that clients use. `tls`: what clients are offered first; `Proxy.show` replaces it.
     `logins`: which logins are checked by the proxy, and how.
-    `login_timeout`: from connecting to the first ReadyForQuery. `grace`: how long `Proxy.close` lets sessions end.
+    `listen` None: clients are handed over by another process (`Proxy.take`).
+    `login_timeout`: from connecting to the first ReadyForQuery. `idle_timeout`: in which a client neither says anything
+    nor waits for an answer; None: for ever. `grace`: how long `Proxy.close` lets sessions end.
     """
 
-    listen: Address
+    listen: Address | None
     databases: Mapping[str, Upstream]
     tls: Tls | None = None
     logins: Logins = field(default_factory=Logins)
     limits: Limits = field(default_factory=Limits)
     connect_timeout: float = 10.0
     login_timeout: float = 60.0
+    idle_timeout: float | None = None
     grace: float = 5.0
 
 
@@ -41,6 +44,22 @@ class Log(Protocol):
 
     async def append(self, entry: Entry) -> None:
         """Returns once the entry is durable; raises `errors.LogUnavailable` when it cannot be made so."""
+        ...
+
+
+class Neighbours(Protocol):
+    """The other processes of the same service, and what is counted for all of them together."""
+
+    async def enter(self, id: str, login: str) -> Problem | None:
+        """Whether one more client may come, or why not."""
+        ...
+
+    def leave(self, id: str) -> None:
+        """A client has gone, whether or not it had been let in."""
+        ...
+
+    async def cancel(self, key: bytes) -> None:
+        """A cancel request for a session that is not here; returns when whoever has it has seen to it."""
         ...
 
 
@@ -99,6 +118,7 @@ class Services:
     check_token: CheckToken
     report: Report
     spend: SpendRows
+    neighbours: Neighbours
 
 
 Current = Callable[[str], Judge]

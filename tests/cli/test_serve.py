@@ -86,7 +86,7 @@ class Installation:
         )
 
 
-def until(holds: Callable[[], bool], otherwise: Callable[[], str] = lambda: "", seconds: float = 20) -> None:
+def until(holds: Callable[[], bool], otherwise: Callable[[], str] = lambda: "", seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, f"waited {seconds} s in vain\n{otherwise()}"

@@ -9,6 +9,7 @@ import pytest
 from redactor import config
 from redactor.config import Address, Config, LogSettings, TlsFiles, Upstream
 from redactor.errors import ConfigurationError
+from redactor.limits import Limits
 
 EXAMPLE = """
 listen: 127.0.0.1:6432
@@ -63,14 +64,14 @@ def test_everything_optional() -> None:
         "postgresql://r@h/c",
         "tls: {certificate: tls/cert.pem, key: /keys/key.pem}\n"
         "log: {directory: journal, checkpoint_every: 10, auditor_key: auditor.pem}\n"
-        "limits: {statement_bytes: 65536, nesting: 50}\n"
+        "limits: {statement_bytes: 65536, connections: 50, connections_per_login: 5, idle_timeout: 600}\n"
         "workers: auto\nmask_key: ${KEY}\nstore: postgresql://log:${PW}@logs/redactor\n",
         KEY="0123456789abcdef",
         PW="p@ss/word",
     )
     assert c.tls == TlsFiles(Path("/etc/redactor/tls/cert.pem"), Path("/keys/key.pem"))
     assert c.log == LogSettings(Path("/etc/redactor/journal"), 10, Path("/etc/redactor/auditor.pem"))
-    assert (c.limits.statement_bytes, c.limits.nesting) == (65536, 50)
+    assert c.limits == Limits(50, 5, 65536, None, 60.0, 600.0)
     assert c.workers == 0
     assert c.mask_key == "0123456789abcdef"
     assert c.store == "postgresql://log:p%40ss%2Fword@logs/redactor"

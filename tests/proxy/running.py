@@ -16,7 +16,7 @@ from redactor.config import Address, Upstream
 from redactor.errors import LogUnavailable
 from redactor.identity import Providers
 from redactor.model import Entry, Grant, Judge, Problem, Spend
-from redactor.proxy import Proxy, Settings, serve
+from redactor.proxy import Neighbours, Proxy, Settings, serve
 from tests import servers
 from tests.wire.judges import WordJudge
 
@@ -100,6 +100,7 @@ def running(
     wrap: Callable[[Settings], Settings] = lambda s: s,
     providers: Providers | None = None,
     orders: Orders | None = None,
+    neighbours: Neighbours | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Iterator[Running]:
     """A proxy in front of that server, for the databases `postgres`, `other` (also postgres) and `nowhere` (down)."""
@@ -128,6 +129,7 @@ def running(
             providers=providers,
             grants_of=None if orders is None else orders.grants_of,
             spend=None if orders is None else orders.spend,
+            neighbours=neighbours,
             report=lambda event, details: state["reports"].append((event, dict(details))),
             clock=clock,
         )

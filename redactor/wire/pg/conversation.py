@@ -56,6 +56,7 @@ from redactor.model import (
 )
 from redactor.wire.pg.admission import Entrance
 from redactor.wire.pg.encodings import codec_of
+from redactor.wire.pg.framing import LARGEST
 from redactor.wire.pg.refusals import Refusal, reference
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ if TYPE_CHECKING:
 class Limits:
     """Bounds on what one session may make the proxy hold, in bytes unless said.
 
-    `text`: the longest Query or Parse message that is held to be decided; longer ones are refused unread.
+    `text`: the longest Query or Parse message that is held to be decided; longer ones are refused unread. `message`:
+    the longest message of any kind; a longer one ends the session.
     `held`: client bytes waiting while the session is blocked, beyond which the shell should stop reading.
     `reply`: the longest server message that must be looked at whole. `plans`, `shapes`: remembered frames and row
     descriptions. `portals`: how many portals may be open between two ReadyForQuery with nothing owed.
@@ -79,6 +81,7 @@ class Limits:
     plans: int = 16 << 10
     shapes: int = 16 << 10
     portals: int = 10_000
+    message: int = LARGEST
 
 
 @dataclass(frozen=True, slots=True)

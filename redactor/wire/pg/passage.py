@@ -60,7 +60,7 @@ class Passage:
                 return False
             c.queue.append(QUERY)
             return True
-        if kind != 66 or len(data) < 8 or data[5]:  # Bind, to the unnamed portal
+        if kind != 66 or not 8 <= len(data) <= c.limits.message or data[5]:  # Bind, to the unnamed portal
             return False
         stop = 1 + int.from_bytes(data[1:5], "big")
         owed = _TAILS.get(data[stop:])

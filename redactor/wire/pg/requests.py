@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from redactor.errors import ProtocolViolation
+from redactor.errors import ProtocolViolation, TooMuch
 from redactor.model import Allow, Decision, Effect, Problem, Redact, Refuse, Requester, ToServer
 from redactor.wire.pg import behalf, messages, orders
 from redactor.wire.pg.conversation import (
@@ -124,7 +124,7 @@ class Requests:
         if late or not orders.settled(c, now, out):
             self.pending.keep(data, 0)
             return
-        owe = c.queue.append
+        owe, largest = c.queue.append, c.limits.message
         end = len(data)
         start = at = 0
         enough = 0
@@ -134,7 +134,7 @@ class Requests:
                 if c.blocked and not (c.copying and kind in _WHILE_COPYING):
                     break
                 stop = at + 1 + length
-                if stop <= end and length >= 4 and not c.skipping:
+                if stop <= end and 4 <= length <= largest and not c.skipping:
                     # the ways of nearly all messages, without a call
                     if kind == _B:
                         portal_end = data.find(b"\0", at + HEADER, stop)
@@ -202,7 +202,7 @@ class Requests:
                     start = at
                 if self.ended:
                     break
-        except ProtocolViolation:
+        except (ProtocolViolation, TooMuch):
             if at > start:
                 out.append(ToServer(slice_of(data, start, at)))
             raise
@@ -227,6 +227,8 @@ class Requests:
             raise ProtocolViolation(f"invalid frontend message type {kind}")
         if not 4 <= length <= (LARGEST if kind in _LARGE else SMALL):
             raise ProtocolViolation("invalid message length")
+        if length > self._c.limits.message:
+            raise TooMuch(f"messages longer than {self._c.limits.message} bytes are refused")
 
     def _look(self, kind: int, length: int, data: bytes, at: int, stop: int, now: float) -> Turn | None:
         """What to do about one message; None: it passes. `stop` is where it ends, or where the bytes do."""

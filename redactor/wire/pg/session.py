@@ -88,6 +88,12 @@ class Session:
         return self._login.holding + (self._requests.holding if self._requests else 0)
 
     @property
+    def idle(self) -> bool:
+        """Whether the client has nothing to wait for."""
+        conversation = self._login.conversation
+        return conversation is not None and not conversation.queue and not self.holding
+
+    @property
     def wants_client(self) -> bool:
         """Whether more client bytes are of use now; if not, the shell should stop reading them."""
         conversation = self._login.conversation
@@ -228,6 +234,10 @@ class Session:
         """A `Record` could not be made durable; what followed it has not been sent to the server, nor will it be."""
         self._closed = False
         return self._end(Problem(error.sqlstate, error.public), "the log cannot be written")
+
+    def expire(self) -> list[Effect]:
+        """The client has done nothing for too long."""
+        return self._end(Problem("57P05", "terminating connection due to idle-session timeout"), "idle for too long")
 
     def shutdown(self) -> list[Effect]:
         """The proxy is being stopped."""
