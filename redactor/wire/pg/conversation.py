@@ -14,42 +14,28 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from redactor.context import Context
 from redactor.model import (
     Allow,
-    Begin,
     Deallocate,
     Decision,
-    Declare,
-    Drop,
-    DropTemps,
     Entry,
     Finish,
     Footprint,
     Grant,
     Identity,
     Judge,
-    Make,
     Origin,
     Prepare,
     Problem,
     Record,
     Redact,
     Refuse,
-    Release,
     Requester,
-    ResetAll,
-    RollbackTo,
-    Savepoint,
     SchemaChanged,
-    SetEncoding,
-    SetIdentity,
-    SetOrder,
-    SetPath,
     Transition,
     Verdict,
     verdict_of,
@@ -58,6 +44,7 @@ from redactor.wire.pg.admission import Entrance
 from redactor.wire.pg.encodings import codec_of
 from redactor.wire.pg.framing import LARGEST
 from redactor.wire.pg.refusals import Refusal, reference
+from redactor.wire.pg.weight import Weight, heaviest
 
 if TYPE_CHECKING:
     from redactor.wire.pg.behalf import Heard
@@ -100,49 +87,6 @@ class Place:
     entrance: Entrance | None = None
     identify: Callable[[str, frozenset[str], float], Identity | str] | None = None
     grants: Callable[[str], tuple[Grant, ...]] | None = None
-
-
-class Weight(IntEnum):
-    """How much a statement's transitions can change the meaning of what comes behind it."""
-
-    NONE = 0
-    LIGHT = 1
-    """Only what a later ROLLBACK goes back to."""
-    BACK = 2
-    """Goes back to an earlier context: matters when that differs."""
-    HEAVY = 3
-
-
-def weigh(transition: Transition) -> Weight:
-    match transition:
-        case Begin() | Savepoint() | Release():
-            return Weight.LIGHT
-        case Finish() | RollbackTo():
-            return Weight.BACK
-        case (
-            SetPath()
-            | SetEncoding()
-            | SetIdentity()
-            | SetOrder()
-            | ResetAll()
-            | Make()
-            | Drop()
-            | DropTemps()
-            | Prepare()
-            | Deallocate()
-            | Declare()
-            | SchemaChanged()
-        ):
-            return Weight.HEAVY
-        case _:
-            assert_never(transition)
-
-
-def heaviest(transitions: tuple[tuple[Transition, ...], ...]) -> Weight:
-    """The greatest weight among all statements' transitions."""
-    if not any(transitions):
-        return Weight.NONE
-    return max((weigh(t) for one in transitions for t in one), default=Weight.NONE)
 
 
 def origins_of(decision: Decision) -> tuple[tuple[Origin, ...], ...]:

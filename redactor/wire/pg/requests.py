@@ -27,8 +27,6 @@ from redactor.wire.pg.conversation import (
     Conversation,
     Expected,
     Prepared,
-    Weight,
-    heaviest,
     origins_of,
 )
 from redactor.wire.pg.framing import HEADER, LARGEST, NAMES, SMALL, Pending, names_there, read_head, slice_of
@@ -42,6 +40,7 @@ from redactor.wire.pg.refusals import (
     too_long,
     unreadable,
 )
+from redactor.wire.pg.weight import Weight, heaviest
 
 _Q, _P, _B, _D, _E, _C, _S, _F, _H, _X, _d, _c, _f = b"QPBDECSFHXdcf"
 _LARGE = frozenset((_Q, _P, _B, _F, _d))
