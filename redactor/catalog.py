@@ -52,7 +52,10 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """`columns`: plain key and included columns; `expressions` and `predicate` as pg_get_expr prints them."""
+    """`columns`: plain key and included columns; `expressions` and `predicate` as pg_get_expr prints them.
+
+    `included`: the columns that INCLUDE names. `nulls_equal`: NULLS NOT DISTINCT.
+    """
 
     name: str
     oid: int
@@ -61,6 +64,8 @@ class Index:
     expressions: str | None = None
     predicate: str | None = None
     constraint: bool = False
+    included: tuple[str, ...] = ()
+    nulls_equal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

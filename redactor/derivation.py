@@ -174,6 +174,15 @@ class Derivation:
                 taint |= join(columns.get(c, CLEAN) for c in r.partition_columns)
         return taint
 
+    def places(self, relation: Relation) -> frozenset[str]:
+        """The columns that decide in which partition a new row lies, of the relation's own key or of a parent's."""
+        found = set(relation.partition_columns)
+        if relation.partition:
+            for parent in relation.parents:
+                above = self.catalog.relations.get(parent)
+                found |= self.places(above) if above is not None else {c.name for c in relation.columns}
+        return frozenset(found)
+
     def view(self, relation: Relation) -> tuple[tuple[Output, ...], Taint]:
         """A view's outputs in order, and what decides its rows."""
         known = self._views.get(relation.oid)

@@ -43,7 +43,8 @@ class ColumnName(NamedTuple):
 
 
 class Use(Enum):
-    """How a statement uses a column. All but OUTPUT and WHOLE_ROW shape which rows come back, or how many."""
+    """How a statement uses a column. All but OUTPUT, WHOLE_ROW and INSERT (a value of one's own in a new row) shape
+    which rows come back, or how many."""
 
     OUTPUT = "output"
     WHOLE_ROW = "whole row"
@@ -56,11 +57,12 @@ class Use(Enum):
     AGGREGATE = "aggregate"
     LIMIT = "limit"
     WRITE = "write"
+    INSERT = "insert"
 
     @property
     def shapes_rows(self) -> bool:
         """Whether this use lets the column decide which rows there are, and in what order."""
-        return self not in (Use.OUTPUT, Use.WHOLE_ROW)
+        return self not in (Use.OUTPUT, Use.WHOLE_ROW, Use.INSERT)
 
 
 @dataclass(frozen=True, slots=True, order=True)

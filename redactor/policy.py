@@ -120,6 +120,8 @@ class Rule:
     otherwise: Treatment
     when_shaping: Shaping
     because: str
+    inserts: bool = True
+    """Whether everybody else may give it a value in a new row."""
 
     def covers(self, tag: str) -> bool:
         """Whether the rule speaks about the tag."""
@@ -133,6 +135,7 @@ class Ruling:
     treatment: Treatment
     when_shaping: Shaping
     hits: tuple[RuleHit, ...]
+    inserts: bool = False
 
 
 class Recording(Enum):
@@ -207,6 +210,7 @@ class Policy:
             strictest(r.otherwise for r in rules),
             strictest_shaping(r.when_shaping for r in rules),
             tuple(RuleHit(r.id, r.because) for r in rules),
+            all(r.inserts for r in rules),
         )
 
     def quarantine(self) -> Ruling:
@@ -244,7 +248,7 @@ class Policy:
     def _no_rule(self, tag: str) -> Rule:
         because = f"the policy has no rule for the tag `{tag}`: until it has, nobody sees what carries it"
         # one id for each tag, so that several such tags in one ruling are all named
-        return Rule(f"{NO_RULE}:{tag}", (tag,), frozenset(), Mask(), Shaping.REFUSE, because)
+        return Rule(f"{NO_RULE}:{tag}", (tag,), frozenset(), Mask(), Shaping.REFUSE, because, False)
 
 
 # ------------------------------------------------------------------ the file
@@ -398,6 +402,10 @@ class RuleForm(Form):
     when_shaping_rows: Literal["refuse", "mask"] = Field(
         default="refuse", description="where the column decides which rows there are: refuse, or decide by the mask"
     )
+    when_inserted: Literal["allow", "refuse"] | None = Field(
+        default=None,
+        description="a value of one's own in a new row: allow or refuse; without it, as `otherwise`: a mask allows it",
+    )
     because: str = Field(default="", description="the reason, as people and the log are told it")
 
 
@@ -471,12 +479,19 @@ def parse(text: str, file: str) -> Policy:
             r.otherwise,
             Shaping(r.when_shaping_rows),
             " ".join(r.because.split()),
+            isinstance(r.otherwise, Mask) if r.when_inserted is None else r.when_inserted == "allow",
         )
         for r in form.rules
     )
     q = form.quarantine
     quarantined = Rule(
-        QUARANTINE, (UNREVIEWED,), frozenset(q.approved), q.otherwise, Shaping(q.when_shaping_rows), _NOT_REVIEWED
+        QUARANTINE,
+        (UNREVIEWED,),
+        frozenset(q.approved),
+        q.otherwise,
+        Shaping(q.when_shaping_rows),
+        _NOT_REVIEWED,
+        isinstance(q.otherwise, Mask),
     )
     recording, ddl = Recording(form.record), Ddl(form.ddl)
     return make(form.name or PurePath(file).stem, roles, rules, quarantined, recording, ddl, speakers)
@@ -512,7 +527,7 @@ def make(
 
 def _canonical(rule: Rule) -> list[object]:
     approved, tags = sorted(rule.approved), sorted(rule.tags)
-    return [rule.id, tags, approved, repr(rule.otherwise), rule.when_shaping.value, rule.because]
+    return [rule.id, tags, approved, repr(rule.otherwise), rule.when_shaping.value, rule.because, rule.inserts]
 
 
 def _inconsistent(document: Document) -> list[Fault]:

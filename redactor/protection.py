@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from redactor import insertion
 from redactor.catalog import Column, Function, Relation
 from redactor.derivation import ROWS, Derivation, rows_of
 from redactor.model import ColumnName, RelationName, RuleHit
@@ -33,7 +34,7 @@ DERIVED = "derived"
 class Cover:
     """How one column is hidden. `expression` stands in its place (None: reading it is refused); `source` names the
     tagged columns that it derives from; `refuses_shaping`: it may not decide which rows there are; `exact`: what stands
-    in its place is of the very type of the column, domains included."""
+    in its place is of the very type of the column, domains included; `inserts`: a new row may have a value there."""
 
     column: ColumnName
     type: str
@@ -43,6 +44,7 @@ class Cover:
     source: tuple[ColumnName, ...]
     varies: bool = False
     exact: bool = True
+    inserts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +253,8 @@ class Clearance:
         if not exact and text == f"NULL::{type_name}":
             # a field of no row is NULL and of the domain, whose CHECK and NOT NULL are not asked
             text, exact = f"(NULL::{qualified(*relation.qualified)}).{identifier(column.name)}", True
-        return Cover(name, type_name, text, shaping is Shaping.REFUSE, self.hits(why), why, varies, exact)
+        inserts = all(r.inserts for r in rulings)
+        return Cover(name, type_name, text, shaping is Shaping.REFUSE, self.hits(why), why, varies, exact, inserts)
 
     def _refused(self, column: ColumnName) -> bool:
         ruling = self.ruling(column)
@@ -339,7 +342,8 @@ class Clearance:
             if event in ("insert", "update"):
                 self._evaluated(r, event, add)
             if event == "insert":
-                self._filled(r, add)
+                for column, hazard in self._compared(r):
+                    found.setdefault(column, hazard)
             if event in ("update", "delete"):
                 for column, hazard in self._referrers(r, event):
                     found.setdefault(column, hazard)
@@ -403,25 +407,30 @@ class Clearance:
                 for n in (c.name for c in taint if c in own):
                     add(n, f"{what} compares it with {_listed(secret)}", secret)
 
-    def _filled(self, relation: Relation, add: _Add) -> None:
-        """A new row is compared with hidden values where something else than NULL stands in it unasked."""
+    def _compared(self, relation: Relation) -> Iterator[tuple[str, Hazard]]:
+        """What a new row is compared with: unasked (`*`), or where it is given a value in that column."""
         covers = self.shield(relation).covers
-        filled = {
-            c.name
-            for c in relation.columns
-            # numbers drawn from a sequence, and the like, meet none that are there
-            if c.generated is not None or (c.default is not None and "(" not in c.default)
-        }
-        keys = [
-            (f"constraint {c.name}", c.columns, "NULLS NOT DISTINCT" in c.definition)
-            for c in relation.constraints
-            if c.kind in ("p", "u", "x")
-        ]
-        keys += [(f"unique index {i.name}", i.columns, False) for i in relation.indexes if i.unique]
-        for what, names, nulls_too in keys:
-            secret = [covers[n].column for n in names if n in covers]
-            if secret and (nulls_too or any(c.name in filled for c in secret)):
-                add(ROWS, f"{what} compares it with {_listed(secret)}", secret)
+        filled = insertion.filled(relation)
+        for key in insertion.keys(relation, frozenset(covers)):
+            secret = [covers[n].column for n in sorted(key.secret)]
+            if not key.apart - filled:
+                yield ROWS, Hazard(f"{key.what} compares it with {_listed(secret)}", self.hits(secret))
+                continue
+            hazard = Hazard(f"{key.what} compares it with what other rows have there", self.hits(secret))
+            yield from ((n, hazard) for n in sorted(key.secret))
+        for c in relation.constraints:
+            other = self._derivation.catalog.relations.get(c.foreign or 0) if c.kind == "f" else None
+            if other is None:
+                continue
+            shield = self.shield(other)
+            secret = [shield.covers[n].column for n in c.foreign_columns if n in shield.covers]
+            if shield.closed is not None or secret:
+                hits = shield.closed.hits if shield.closed is not None else self.hits(secret)
+                hazard = Hazard(f"foreign key {c.name} would tell of rows of {other.qualified}", hits)
+                yield from ((n, hazard) for n in ((ROWS,) if filled.issuperset(c.columns) else c.columns))
+        for n in sorted(self._derivation.places(relation) & covers.keys()):
+            hazard = Hazard(f"{covers[n].column} decides in which partition the row lies", covers[n].hits)
+            yield n, hazard
 
     def _of_family(self, relation: Relation, column: ColumnName) -> bool:
         """Whether a column is only named because the same value is also read, or referred to, elsewhere."""

@@ -44,10 +44,12 @@ def copy(reading: Reading, node: Node, statement: Statement) -> None:
     hiding.refuse_closed(shield, read=not node.get("is_from"))
     listed = [a["String"]["sval"] for a in node.get("attlist", ())]
     if node.get("is_from"):
-        for name in listed or [c.name for c in relation.columns if c.generated is None]:
-            if name in shield.covers:
-                raise of_use(shield.covers[name].column, Use.WRITE, shield.covers[name].hits)
-        writing.check_hazards(reading, relation, "insert", listed)
+        given = listed or [c.name for c in relation.columns if c.generated is None]
+        for cover in (shield.covers[name] for name in given if name in shield.covers):
+            reading.note(ColumnUse(cover.column, Use.INSERT), cover.hits)
+            if not cover.inserts or relation.kind not in "rp":
+                raise of_use(cover.column, Use.WRITE, cover.hits)
+        writing.check_hazards(reading, relation, "insert", given)
         return
     names = listed or [c.name for c in relation.columns if c.generated is None]
     if shield.closed is None and not shield.ordered and not shield.where and not any(n in shield.covers for n in names):

@@ -273,8 +273,17 @@ class Reading:
         for use in lineage.column_uses():
             cover = self.cover(use.column)
             self.note(use, cover.hits)
+            if use.use is Use.INSERT:
+                # what it would tell all the same is looked for in writing.py
+                if not cover.inserts or not self._is_table(use.column.of):
+                    raise of_use(use.column, Use.WRITE, cover.hits, cover.source)
+                continue
             if (use.use.shapes_rows and cover.refuses_shaping) or cover.expression is None or use.use is Use.WRITE:
                 raise of_use(use.column, use.use, cover.hits, cover.source)
+
+    def _is_table(self, name: RelationName) -> bool:
+        relation = self.world.catalog.relation(name)
+        return relation is not None and relation.kind in "rp"
 
     def note(self, use: ColumnUse, hits: Iterable[RuleHit]) -> None:
         """Remembers, for the log, a hidden column that the statement uses and the rules that hide it."""

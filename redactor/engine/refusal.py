@@ -34,6 +34,7 @@ _WHERE = {
     Use.LIMIT: ("may not decide how many rows come back", "give LIMIT and OFFSET a number"),
     Use.AGGREGATE: ("may not be computed with: hidden values would give a wrong result", "leave the aggregate out"),
     Use.WRITE: ("may not be written, nor copied into a table", "leave it out of the statement"),
+    Use.INSERT: ("may not be given a value", "leave it out of the statement"),
     Use.OUTPUT: ("may not be read", "leave it out of the select list"),
     Use.WHOLE_ROW: ("may not be read", "name the columns that are needed"),
 }

@@ -17,6 +17,7 @@ from redactor.sql.grammar import Node
 from redactor.sql.labels import walk
 from redactor.sql.quote import identifier
 from redactor.sql.survey import RelationRef, Role, Survey
+from redactor.sql.values import given, inserted
 
 if TYPE_CHECKING:
     from redactor.engine.reading import Reading
@@ -62,7 +63,7 @@ def _modifying(node: Node) -> Iterator[tuple[str, Node]]:
 
 
 def _hazards(reading: Reading, kind: str, statement: Node, relation: Relation) -> None:
-    for event, columns in _events(kind, statement):
+    for event, columns in _events(kind, statement, relation):
         check_hazards(reading, relation, event, columns)
 
 
@@ -85,10 +86,10 @@ def _refuse(reading: Reading, relation: Relation, event: str, column: str, hazar
     raise of_write(what, hazard.why, hazard.hits)
 
 
-def _events(kind: str, statement: Node) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _events(kind: str, statement: Node, relation: Relation) -> Iterator[tuple[str, tuple[str, ...]]]:
     match kind:
         case "InsertStmt":
-            yield "insert", ()
+            yield "insert", _given(statement.get("cols", ()), inserted(statement), relation)
             conflict = statement.get("onConflictClause", {})
             if conflict.get("action") == "ONCONFLICT_UPDATE":
                 yield "update", _set(conflict.get("targetList", ()))
@@ -101,11 +102,17 @@ def _events(kind: str, statement: Node) -> Iterator[tuple[str, tuple[str, ...]]]
                 when = wrapped["MergeWhenClause"]
                 match when.get("commandType"):
                     case "CMD_INSERT":
-                        yield "insert", ()
+                        yield "insert", _given(when.get("targetList", ()), [when.get("values", [])], relation)
                     case "CMD_UPDATE":
                         yield "update", _set(when.get("targetList", ()))
                     case "CMD_DELETE":
                         yield "delete", ()
+
+
+def _given(targets: Iterable[Node], rows: list[list[Node]] | None, relation: Relation) -> tuple[str, ...]:
+    """The columns to which a new row gives something else than NULL or DEFAULT."""
+    names = _set(targets) or tuple(c.name for c in relation.columns)
+    return tuple(n for at, n in enumerate(names) if given(rows, at))
 
 
 def _set(targets: Iterable[Node]) -> tuple[str, ...]:

@@ -64,6 +64,14 @@ def label(value: Node) -> str:
             return "?column?"
 
 
+def star_of(value: Node) -> tuple[str, ...] | None:
+    """The qualifier of a bare star (empty for `*`); None for any other expression."""
+    ref = value.get("ColumnRef")
+    if ref is None or "A_Star" not in ref["fields"][-1]:
+        return None
+    return tuple(f["String"]["sval"] for f in ref["fields"][:-1])
+
+
 def leftmost(select: Node) -> Node:
     while "larg" in select:
         select = select["larg"]

@@ -14,8 +14,9 @@ from typing import Any
 
 from redactor.model import ColumnName, ColumnUse, Use
 from redactor.sql.grammar import Node
-from redactor.sql.labels import label
+from redactor.sql.labels import label, star_of
 from redactor.sql.scopes import CLEAN, Output, Scope, Source, Taint, join, keyed, renamed
+from redactor.sql.values import given, inserted
 
 # Aggregates that compute something which hidden values would make silently wrong. Those that hand values on as they
 # are (array_agg, json_agg, string_agg ...) give hidden ones like any other output
@@ -31,7 +32,6 @@ _COMPUTING = frozenset(
 
 Columns = Callable[[Node], tuple[Output, ...] | None]
 """Given a RangeVar that is not a CTE: its columns with their taints, None where they are not known."""
-
 
 Rows = Callable[[Node], Taint]
 """Given a RangeVar that is not a CTE: what stands for its very rows. Only in a view's or a function's analysis."""
@@ -198,7 +198,7 @@ class Lineage:
         origins: list[tuple[Source, str] | None] = []
         for item in select.get("targetList", ()):
             value = item["ResTarget"]["val"]
-            star = _star(value)
+            star = star_of(value)
             if star is None:
                 origins.append(self._origin(value, {}, scope))
                 continue
@@ -213,7 +213,7 @@ class Lineage:
         """The one source, and its column, that a plain name or a number stands for; None where that is not certain."""
         at = node.get("A_Const", {}).get("ival", {}).get("ival", 0)
         targets = [t["ResTarget"]["val"] for t in select.get("targetList", ())]
-        if 0 < at <= len(targets) and all(_star(t) is None for t in targets):
+        if 0 < at <= len(targets) and all(star_of(t) is None for t in targets):
             node = targets[at - 1]
         fields = [f["String"]["sval"] for f in node.get("ColumnRef", {}).get("fields", ()) if "String" in f]
         if not fields or len(fields) != len(node["ColumnRef"]["fields"]):
@@ -279,7 +279,7 @@ class Lineage:
         for item in items:
             target = item["ResTarget"]
             value = target["val"]
-            star = _star(value) if "ColumnRef" in value else None
+            star = star_of(value) if "ColumnRef" in value else None
             if star is not None:
                 for s in scope.sources if not star else filter(None, (scope.source(star[-1]),)):
                     outputs += s.columns if s.columns is not None else (("?column?", s.rest),)
@@ -412,8 +412,10 @@ class Lineage:
         rows = Scope([*scope.sources], outer)
         for name in ("old", "new", *(o["ReturningOption"]["value"] for o in returning.get("options", ()))):
             rows.sources.append(Source(name, target.columns, target.rest))
-        stars = self.targets([t for t in returning.get("exprs", ()) if _star(t["ResTarget"]["val"]) == ()], scope, ctes)
-        others = [t for t in returning.get("exprs", ()) if _star(t["ResTarget"]["val"]) != ()]
+        stars = self.targets(
+            [t for t in returning.get("exprs", ()) if star_of(t["ResTarget"]["val"]) == ()], scope, ctes
+        )
+        others = [t for t in returning.get("exprs", ()) if star_of(t["ResTarget"]["val"]) != ()]
         return stars + self.targets(others, rows, ctes)
 
     def _insert(
@@ -425,9 +427,14 @@ class Lineage:
         if "cols" in node:
             written = [c["ResTarget"]["name"] for c in node["cols"]]
         else:
-            written = [n for n, _ in (target.columns or ())[: len(outputs)]]
-        for name in written:
-            self.use(target.taint_of(name) or CLEAN, Use.WRITE)
+            # a star may stand for any number
+            unsure = any(n == "?column?" for n, _ in outputs)
+            written = [n for n, _ in (target.columns or ())[: None if unsure else len(outputs)]]
+        rows = inserted(node)
+        for at, name in enumerate(written):
+            own = target.taint_of(name)
+            if own and given(rows, at):
+                self.use(own, Use.INSERT)
         conflict = node.get("onConflictClause")
         if conflict:
             infer = conflict.get("infer", {})
@@ -475,8 +482,10 @@ class Lineage:
             elif when.get("commandType") == "CMD_INSERT":
                 names = [t["ResTarget"]["name"] for t in when.get("targetList", ())]
                 values = when.get("values", ())
-                for name in names or [n for n, _ in (target.columns or ())[: len(values)]]:
-                    self.use(target.taint_of(name) or CLEAN, Use.WRITE)
+                for at, name in enumerate(names or [n for n, _ in (target.columns or ())[: len(values)]]):
+                    taint = target.taint_of(name)
+                    if taint and given([values], at):
+                        self.use(taint, Use.INSERT)
                 for v in values:
                     self.use(self.value(v, scope, ctes), Use.WRITE)
 
@@ -579,14 +588,6 @@ def _rows(args: Iterable[Node], scope: Scope) -> bool:
         if len(fields) == len(ref["fields"]) and not scope.is_row(fields):
             return False
     return True
-
-
-def _star(value: Node) -> tuple[str, ...] | None:
-    """The qualifier of a bare star (empty for `*`); None for any other expression."""
-    ref = value.get("ColumnRef")
-    if ref is None or "A_Star" not in ref["fields"][-1]:
-        return None
-    return tuple(f["String"]["sval"] for f in ref["fields"][:-1])
 
 
 def _colnames(alias: Node) -> list[str]:

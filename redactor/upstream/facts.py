@@ -148,6 +148,8 @@ class Facts:
                     expressions=r["expressions"],
                     predicate=r["predicate"],
                     constraint=r["constraint"],
+                    included=self.named(r["relation"], r["included"]),
+                    nulls_equal=r["nulls_equal"],
                 )
             )
         return {k: tuple(v) for k, v in found.items()}

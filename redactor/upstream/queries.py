@@ -101,7 +101,9 @@ SELECT conrelid AS relation, conname::text AS name, contype::text AS kind, conke
 
 INDEXES = """
 SELECT i.indrelid AS relation, c.relname::text AS name, i.indexrelid AS oid, i.indisunique AS unique,
-       i.indkey::int2[]::int[] AS columns, pg_get_expr(i.indexprs, i.indrelid) AS expressions,
+       i.indkey::int2[]::int[] AS columns, (i.indkey::int2[]::int[])[i.indnkeyatts:] AS included,
+       position('NULLS NOT DISTINCT' in pg_get_indexdef(i.indexrelid)) > 0 AS nulls_equal,
+       pg_get_expr(i.indexprs, i.indrelid) AS expressions,
        pg_get_expr(i.indpred, i.indrelid) AS predicate,
        EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
          AS constraint

@@ -22,10 +22,10 @@ What an application may notice:
   by, where FROM holds a function, and where a column's domain could refuse a mask other than NULL;
 - rows of a table with hidden columns that are asked for in no order come in the order of its primary key;
 - DETAIL is left out of an error that would show a whole row of such a table;
-- hidden columns may not be written: mappings leave them out of INSERT and UPDATE (SQLAlchemy:
-  `server_default=FetchedValue()`; Django: `save(update_fields=...)`, and for
-  INSERT a model without them; Hibernate: `insertable` and `updatable` false;
-  TypeORM: `insert` and `update` false);
+- a new row may be given values for hidden columns (which come back masked, RETURNING included), but where these are
+  part of a key or refer to what is hidden; in rows that are there they may not be changed: mappings that save whole
+  rows leave them out of UPDATE (Django: `save(update_fields=...)`; Hibernate: `updatable` false; TypeORM: `update`
+  false);
 - `GROUP BY` and `DISTINCT` over hidden columns pass where the table's primary key is among them, else they are refused;
 - `EXPLAIN VERBOSE` of such a table is refused, which sqlx's `describe` asks, and with it its `query!` macros while they
   are compiled: let an approved login do that (`cargo sqlx prepare`).

@@ -138,7 +138,7 @@ def test_the_design_example() -> None:
     assert p.roles_of("caseworker") == p.roles_of("somebody", ["benefits_staff", "x"]) == {"caseworker"}
     assert p.roles_of("clerk", ["caseworker"]) == p.roles_of("benefits_staff") == NOBODY
     because = "Gov. Code 7284.6; Immigration Platform, general policy statement 8"
-    hidden = Ruling(Mask(), Shaping.REFUSE, (RuleHit("status-need-to-know", because),))
+    hidden = Ruling(Mask(), Shaping.REFUSE, (RuleHit("status-need-to-know", because),), True)
     assert p.ruling(["document.a_number"], NOBODY) == hidden
     assert p.ruling(["document.a_number", "status"], frozenset(["caseworker"])) is None
     assert p.ruling([], NOBODY) is None
@@ -160,7 +160,7 @@ def test_the_strictest_treatment_wins() -> None:
     p = of(
         rule("a", "status", "dba", year), rule("b", "status.current", "", FilterRows()), rule("c", "origin", "", refuse)
     )
-    assert p.ruling(["status"], NOBODY) == Ruling(year, Shaping.REFUSE, (RuleHit("a", "because of a"),))
+    assert p.ruling(["status"], NOBODY) == Ruling(year, Shaping.REFUSE, (RuleHit("a", "because of a"),), True)
     both = p.ruling(["status.current"], NOBODY)
     assert both is not None
     assert both.treatment == FilterRows()
@@ -265,3 +265,23 @@ def test_the_digest_follows_what_decides_and_nothing_else() -> None:
 def test_treatments_as_written(spelled: str, treatment: Treatment) -> None:
     p = policy.parse(f"rules: [{{id: a, tags: status, otherwise: {spelled}}}]", "p.yaml")
     assert p.rules[0].otherwise == treatment
+
+
+@pytest.mark.parametrize(
+    ("more", "inserts"),
+    [
+        ("otherwise: mask", True),
+        ("otherwise: {mask: year}", True),
+        ("otherwise: refuse", False),
+        ("otherwise: filter", False),
+        ("otherwise: mask, when_inserted: refuse", False),
+        ("otherwise: refuse, when_inserted: allow", True),
+    ],
+)
+def test_values_of_ones_own_in_a_new_row(more: str, inserts: bool) -> None:
+    p = policy.parse("rules: [{id: a, tags: status, " + more + "}]", "p.yaml")
+    ruling = p.ruling(["status"], NOBODY)
+    assert ruling is not None
+    assert ruling.inserts is inserts
+    # every rule must allow it, and a tag without a rule does not
+    assert not getattr(p.ruling(["status", "origin"], NOBODY), "inserts", True)
