@@ -250,19 +250,10 @@ def propose(text: str, additions: Iterable[Addition], database: str = "") -> str
     An entry without `proposed` is a person's and is never touched; one with it is brought up to date. `text` may be
     empty. Raises ConfigurationError where the text is not a catalog file to begin with.
     """
-    parse(text, "catalog")
-    yaml = YAML(typ="rt")
-    yaml.preserve_quotes = True
-    yaml.width = 4096
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    root: Any = yaml.load(text)
-    if root is None:
-        root = CommentedMap()
+    yaml, root = _opened(text)
     if database and not root.get("database"):
         root.insert(0, "database", database)
-    if root.get("relations") is None:
-        root["relations"] = CommentedMap()
-    relations = root["relations"]
+    relations = _relations(root)
     keys = {_name(str(key)): key for key in relations}
     for addition in additions:
         key = keys.setdefault(addition.relation, _key(addition.relation))
@@ -281,6 +272,60 @@ def propose(text: str, additions: Iterable[Addition], database: str = "") -> str
         if addition.column in columns and not _is_proposal(columns[addition.column]):
             continue
         columns[addition.column] = _entry(addition)
+    return _written(yaml, root)
+
+
+def settle(text: str, relation: RelationName, column: str | None, tags: Iterable[str]) -> str:
+    """The text with one relation (`column` None) or column decided by a person: those tags, or none.
+
+    What was proposed of it goes; notes, comments and everything else stay. A relation that is not there yet is put in
+    with no columns, so that its columns still wait. Raises ConfigurationError where the outcome is no catalog file.
+    """
+    yaml, root = _opened(text)
+    relations = _relations(root)
+    key = next((k for k in relations if _name(str(k)) == relation), None)
+    if key is None:
+        key = _key(relation)
+    if relations.get(key) is None:
+        relations[key] = CommentedMap()
+    entry = relations[key]
+    if column is not None:
+        if entry.get("columns") is None:
+            entry["columns"] = CommentedMap()
+        columns = entry["columns"]
+        if columns.get(column) is None:
+            columns[column] = _flow({})
+        entry = columns[column]
+    entry.pop("proposed", None)
+    decided = list(dict.fromkeys(tags))
+    if decided and "tags" in entry:
+        entry["tags"] = _flow(decided)
+    elif decided:
+        entry.insert(0, "tags", _flow(decided))
+    else:
+        entry.pop("tags", None)
+    out = _written(yaml, root)
+    parse(out, "catalog")
+    return out
+
+
+def _opened(text: str) -> tuple[YAML, Any]:
+    parse(text, "catalog")
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    root: Any = yaml.load(text)
+    return yaml, CommentedMap() if root is None else root
+
+
+def _relations(root: Any) -> Any:
+    if root.get("relations") is None:
+        root["relations"] = CommentedMap()
+    return root["relations"]
+
+
+def _written(yaml: YAML, root: Any) -> str:
     out = io.StringIO()
     yaml.dump(root, out)
     return out.getvalue()

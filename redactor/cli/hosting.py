@@ -96,8 +96,17 @@ async def site(path: Path) -> AsyncIterator[Site]:
             note=note,
             health=log.health,
             clock=time.time,
+            reload=_reload,
             providers=providers,
         )
+
+
+def _reload() -> bool:
+    """SIGHUP to the proxy that this console belongs to."""
+    if not os.environ.get(CHILD):
+        return False
+    os.kill(os.getppid(), signal.SIGHUP)
+    return True
 
 
 def url_of(config: Config) -> str:

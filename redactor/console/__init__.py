@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from redactor import __version__
-from redactor.console import decision, entrance, refusals
+from redactor.console import access, catalog, decision, entrance, health, refusals
 from redactor.console.guard import Gate, SignIn, guarded, is_api, unguarded
 from redactor.console.pages import render
 from redactor.console.site import Files, Site
@@ -26,7 +26,14 @@ from redactor.errors import ConfigurationError, LogUnavailable, RedactorError
 
 __all__ = ["Files", "Site", "create"]
 
-ROUTERS: list[APIRouter] = [entrance.router, refusals.router, decision.router]
+ROUTERS: list[APIRouter] = [
+    entrance.router,
+    refusals.router,
+    decision.router,
+    access.router,
+    catalog.router,
+    health.router,
+]
 """What is served, in order."""
 
 BANNERS: list[Callable[[Request], list[str]]] = []

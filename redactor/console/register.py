@@ -24,7 +24,7 @@ from redactor.store import Reader, Stored
 from redactor.store.keys import PUBLIC
 from redactor.store.reading import Selection
 
-VERSION = 1
+VERSION = 2
 BATCH = 2000
 PATIENCE = 2.0
 """Seconds that a count may take."""
@@ -73,6 +73,7 @@ class Filter:
     column: str | None = None
     client: str | None = None
     shape: str | None = None
+    deed: str | None = None
     kind: str = "decision"
 
     @property
@@ -245,6 +246,12 @@ class Register:
             sql = "SELECT text, n FROM names WHERE what = ? ORDER BY n DESC LIMIT ?"
             return [(str(t), int(n)) for t, n in c.execute(sql, (what, limit))]
 
+    def last(self, what: str, limit: int = 50) -> list[tuple[str, int, int]]:
+        """The names of that kind that occurred last: with their number and the sequence of the last, newest first."""
+        with self._open() as c:
+            sql = "SELECT text, n, last FROM names WHERE what = ? ORDER BY last DESC LIMIT ?"
+            return [(str(t), int(n), int(last)) for t, n, last in c.execute(sql, (what, limit))]
+
     def ends(self) -> tuple[int, int] | None:
         """The first and the last hour of the log, in seconds since 1970."""
         with self._open() as c:
@@ -264,20 +271,17 @@ class Register:
         return [Bar(at, *(counts[at][v] for v in VERDICTS)) for at in sorted(counts)]
 
     def _counted(self, c: sqlite3.Connection, wanted: Filter) -> list[tuple[int, str, int]]:
-        given = {what: text for what, text in wanted.named.items() if what != "verdict"}
+        given = [_id_of(c, what, text) for what, text in wanted.named.items() if what != "verdict"]
         whole_hours = all(t is None or t % HOUR == 0 for t in (wanted.since, wanted.until))
         if wanted.kind == "decision" and whole_hours and len(given) <= 1:
-            ids: list[int] = [_EVERYTHING]
-            for what, text in given.items():
-                ids = [i for i, _ in _ids_of(c, what, text)]
-            if len(ids) <= 1:
-                low, high = (wanted.since or 0) // HOUR, (wanted.until or 1 << 40) // HOUR
-                sql = "SELECT hour * 3600, verdict, n FROM tally WHERE name = ? AND hour >= ? AND hour < ?"
-                return [row for i in ids for row in c.execute(sql, (i, low, high))]
+            name = given[0][0] if given and given[0] else -1 if given else _EVERYTHING
+            low, high = (wanted.since or 0) // HOUR, (wanted.until or 1 << 40) // HOUR
+            sql = "SELECT hour * 3600, verdict, n FROM tally WHERE name = ? AND hour >= ? AND hour < ?"
+            return c.execute(sql, (name, low, high)).fetchall()
         query = _query(c, wanted, without="verdict")
         if query is None:
             return []
-        sql = f"SELECT e.at / 3600 * 3600, e.verdict, count(DISTINCT e.seq) {query.text} GROUP BY 1, 2"
+        sql = f"SELECT e.at / 3600 * 3600, e.verdict, count(*) {query.text} GROUP BY 1, 2"
         return self._patiently(c, sql, query.values)
 
     def groups(self, wanted: Filter, limit: int = 50, offset: int = 0) -> list[Group]:
@@ -295,7 +299,7 @@ class Register:
             if query is None:
                 return []
             sql = (
-                "SELECT n.text, g.n, g.first, g.last FROM (SELECT e.shape AS shape, count(DISTINCT e.seq) AS n,"
+                "SELECT n.text, g.n, g.first, g.last FROM (SELECT e.shape AS shape, count(*) AS n,"
                 f" min(e.seq) AS first, max(e.seq) AS last {query.text} GROUP BY 1 ORDER BY 2 DESC, 4 DESC"
                 " LIMIT ? OFFSET ?) g JOIN names n ON n.id = g.shape ORDER BY g.n DESC, g.last DESC"
             )
@@ -364,24 +368,16 @@ class _Query:
 
 def _query(c: sqlite3.Connection, wanted: Filter, without: str = "") -> _Query | None:
     """None: nothing is meant by it. Goes along the rarest of the names, and looks the others up."""
-    given = [(_ids_of(c, what, text)) for what, text in wanted.named.items() if what != without]
-    if not all(given):
+    given = [_id_of(c, what, text) for what, text in wanted.named.items() if what != without]
+    ids = [name for _, name in sorted((n, name) for name, n in filter(None, given))]
+    if len(ids) < len(given):
         return None
-    given.sort(key=lambda ids: sum(n for _, n in ids))
-    values: list[object] = []
-    if given:
-        first, *rest = given
-        if len(first) == 1:
-            text, key = "FROM mention d CROSS JOIN entry e ON e.seq = d.seq WHERE d.name = ?", "d.seq"
-        else:
-            several = f"SELECT DISTINCT seq FROM mention WHERE name IN ({_marks(first)})"
-            text, key = f"FROM ({several}) d CROSS JOIN entry e ON e.seq = d.seq WHERE 1", "d.seq"
-        values += [i for i, _ in first]
-        for ids in rest:
-            text += f" AND EXISTS (SELECT 1 FROM mention m WHERE m.name IN ({_marks(ids)}) AND m.seq = d.seq)"
-            values += [i for i, _ in ids]
+    if ids:
+        text, key = "FROM mention d CROSS JOIN entry e ON e.seq = d.seq WHERE d.name = ?", "d.seq"
+        text += " AND EXISTS (SELECT 1 FROM mention m WHERE m.name = ? AND m.seq = d.seq)" * (len(ids) - 1)
     else:
         text, key = "FROM entry e WHERE 1", "e.seq"
+    values: list[object] = [*ids]
     text += " AND e.kind = ?"
     values.append(wanted.kind)
     query = _Query(text, values, key)
@@ -400,17 +396,10 @@ def _query(c: sqlite3.Connection, wanted: Filter, without: str = "") -> _Query |
     return query
 
 
-def _ids_of(c: sqlite3.Connection, what: str, text: str) -> list[tuple[int, int]]:
-    """The numbers of what is named, and how often each occurs."""
-    if what == "column":
-        # of a relation's or a schema's name the last parts may be given alone
-        sql = "SELECT id, n FROM names WHERE what = 'column' AND (text = ? OR substr(text, -length(?) - 1) = '.' || ?)"
-        return list(c.execute(sql, (text, text, text)))
-    return list(c.execute("SELECT id, n FROM names WHERE what = ? AND text = ?", (what, text)))
-
-
-def _marks(ids: Sequence[object]) -> str:
-    return ", ".join("?" * len(ids))
+def _id_of(c: sqlite3.Connection, what: str, text: str) -> tuple[int, int] | None:
+    """The number of what is named, and how often it occurs."""
+    row = c.execute("SELECT id, n FROM names WHERE what = ? AND text = ?", (what, text)).fetchone()
+    return None if row is None else (int(row[0]), int(row[1]))
 
 
 def _names(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -419,14 +408,22 @@ def _names(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
         for key in keys:
             if value.get(key):
                 yield what, str(value[key])
-    if value.get("verdict"):
-        yield "verdict", str(value["verdict"])
+    for name in ("verdict", "deed", "journal"):
+        if value.get(name):
+            yield name, str(value[name])
     for rule in value.get("rules", ()):
         yield "rule", str(rule["rule"])
         for column in rule["columns"]:
-            yield "column", str(column)
+            yield from _column(str(column))
     for use in value.get("columns", ()):
-        yield "column", str(use["column"])
+        yield from _column(str(use["column"]))
+
+
+def _column(name: str) -> Iterator[tuple[str, str]]:
+    """A column's name in full, with its relation's name, and alone: each finds it."""
+    parts = name.split(".")
+    for at in range(len(parts)):
+        yield "column", ".".join(parts[at:])
 
 
 def _seconds(value: dict[str, Any]) -> int:

@@ -37,7 +37,8 @@ class Site:
 
     `files` raises ConfigurationError where they cannot be used. `judge`: a database's newest, None while its catalog
     cannot be read. `note` returns when the entry is durable (LogUnavailable where it cannot be). `clock`: seconds
-    since 1970, UTC. `url`: how browsers reach the pages, such as https://console.city.example.
+    since 1970, UTC. `reload`: ask the proxy to read its files anew; False where there is none to ask. `url`: how
+    browsers reach the pages, such as https://console.city.example.
     """
 
     config: Config
@@ -50,6 +51,7 @@ class Site:
     note: Callable[[Closed], None]
     health: Callable[[], Health]
     clock: Callable[[], float]
+    reload: Callable[[], bool] = lambda: False
     providers: Providers | None = None
 
     @property

@@ -160,6 +160,12 @@ class Reader:
         row = self.database.call(lambda c: c.execute(query).first())
         return None if row is None else (int(row[0]), str(row[1]))
 
+    def signed_at(self) -> datetime | None:
+        """When the newest tree head was signed."""
+        query = select(checkpoints.c.at).order_by(checkpoints.c.size.desc()).limit(1)
+        at = self.database.call(lambda c: c.execute(query).scalar())
+        return None if at is None else datetime.fromisoformat(str(at))
+
     def checkpoints(self, above: int = -1) -> list[tuple[int, str]]:
         """The signed tree heads of more than `above` entries: size and note, oldest first."""
         return self.database.call(lambda c: notes_after(c, above))
