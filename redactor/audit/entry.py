@@ -37,8 +37,8 @@ FIELDS: dict[str, str] = {
     "digest": "HMAC-SHA256 of the full text under a key of the proxy (hex): equal statements have equal digests",
     "groups": "the requester's database roles",
     "journal": "the journal that held the entry first (hex)",
-    "kind": "decision; or retention, key, deed (which have fields of their own: at, because, months, through; "
-    "introduction; by, roles, deed, about)",
+    "kind": "decision; or retention, key, deed, order (which have fields of their own: at, because, months, through; "
+    "introduction; by, roles, deed, about; step, state, order ...)",
     "login": "who asked",
     "number": "the entry's number in that journal, from 0",
     "on_behalf_of": "the person whom a token named, as provider/subject: the end user, or who logged in; or empty",
@@ -180,6 +180,53 @@ def deed(
         "v": VERSION,
     }
     return Closed(canonical(body), b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An entry of another kind that has a sealed text, too: `fields` in clear, `secret` for the auditor only.
+
+    `fields` hold `decision`, under which the text is sealed.
+    """
+
+    at: float
+    fields: Mapping[str, Any]
+    secret: bytes
+
+    def close(self, digest_key: bytes, seal: Seal, to: str) -> Closed:
+        """As `close` does for a decision."""
+        sealed = seal.close(self.secret, str(self.fields["decision"]))
+        about = {"bytes": len(self.secret), "cut": False, "sha256": hashlib.sha256(sealed).hexdigest(), "to": to}
+        digest = hmac.digest(digest_key, self.secret, "sha256").hex()
+        body = {**self.fields, "at": time_text(self.at), "digest": digest, "sealed": about, "v": VERSION}
+        return Closed(canonical(body), sealed)
+
+
+def order_step(
+    at: float,
+    order: str,
+    step: str,
+    by: str,
+    roles: Iterable[str],
+    about: Mapping[str, Any],
+    secret: bytes = b"",
+) -> Closed | Draft:
+    """The entry of a step of a disclosure order. `secret`: the demand with the names and ids in it, sealed.
+
+    In clear stand names that officials gave and counts; `about`: `login`, `database`, `decision` where it has them.
+    """
+    fields: dict[str, Any] = {
+        "decision": order,
+        **{name: clean(value) if isinstance(value, str) else value for name, value in about.items()},
+        "by": clean(by),
+        "kind": "order",
+        "order": order,
+        "roles": sorted(clean(r) for r in roles),
+        "step": step,
+    }
+    if secret:
+        return Draft(at, fields, secret)
+    return Closed(canonical({**fields, "at": time_text(at), "v": VERSION}), b"")
 
 
 def place(body: bytes, journal: str, number: int, sequence: int) -> tuple[bytes, dict[str, Any]]:

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("redactor.cli.policy", "app"),
     "audit": ("redactor.cli.audit", "app"),
     "console": ("redactor.cli.console", "app"),
+    "orders": ("redactor.cli.orders", "app"),
     "harden": ("redactor.cli.harden", "harden"),
     "doctor": ("redactor.cli.doctor", "doctor"),
 }

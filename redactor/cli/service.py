@@ -29,6 +29,8 @@ from redactor.model import Judge
 from redactor.proxy import Alone, Proxy, Room, Settings, certificates
 from redactor.proxy import serve as listen
 from redactor.store import Log
+from redactor.store.database import Database
+from redactor.store.orders import Tills
 from redactor.tally import Pace
 from redactor.wire import pg as wire
 
@@ -109,11 +111,16 @@ async def running(installation: Usable, *, wait: bool = False, seat: Seat | None
         providers = Providers(settings.providers, _report)
         await providers.refresh()
         expiries = _Expiries(settings)
-        proxy = await _listening(settings, published, log, providers, seat)
+        orders = Database(settings.store)
+        stack.callback(orders.close)
+        tills = Tills(orders, log.note)
+        await tills.look()
+        proxy = await _listening(settings, published, log, providers, seat, tills)
         stack.push_async_callback(proxy.close)
         for name, one in published.items():
             await stack.enter_async_context(_task(one.watch(), f"watch-{name}"))
         await stack.enter_async_context(_task(providers.watch(), "watch-keys"))
+        await stack.enter_async_context(_task(tills.watch(), "watch-orders"))
         await stack.enter_async_context(_task(expiries.watch(), "watch-certificates"))
         if settings.metrics is not None:
             address = settings.metrics
@@ -175,7 +182,12 @@ def _report(event: str, details: Mapping[str, str]) -> None:
 
 
 async def _listening(
-    settings: Config, published: Mapping[str, Published], log: Log, providers: Providers, seat: Seat | None
+    settings: Config,
+    published: Mapping[str, Published],
+    log: Log,
+    providers: Providers,
+    seat: Seat | None,
+    tills: Tills,
 ) -> Proxy:
     def current(database: str) -> Judge:
         return published[database].current()
@@ -209,6 +221,8 @@ async def _listening(
             log=log,
             providers=providers,
             neighbours=seat or Alone(room),
+            grants_of=tills.grants_of,
+            spend=tills.spend,
             report=_report,
         )
     except OSError as e:

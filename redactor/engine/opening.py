@@ -21,7 +21,7 @@ from redactor.model import ColumnName, Grant, Opening, Problem, RuleHit, SetOrde
 from redactor.protection import Clearance, Cover, Shield
 from redactor.sql.grammar import Node, Statement
 from redactor.sql.labels import walk
-from redactor.sql.quote import identifier, literal
+from redactor.sql.quote import identifier, literal, qualified
 from redactor.sql.survey import RelationRef, Role, Survey
 
 if TYPE_CHECKING:
@@ -215,6 +215,18 @@ def _moment(bound: str, kind: str) -> str:
         return f"TIMESTAMP {literal(plain)}"
     offset = at.strftime("%z") or "+0000"
     return f"TIMESTAMP WITH TIME ZONE {literal(plain + offset[:3] + ':' + offset[3:5])}"
+
+
+def rights(openings: Iterable[Opening], login: str) -> tuple[tuple[str, str], ...]:
+    """GRANT and REVOKE of what the login needs to read there, where the second wall has taken it away."""
+    made = []
+    for o in openings:
+        columns = ", ".join(identifier(c) for c in sorted({*o.columns, o.key, *filter(None, (o.dated,))}))
+        name, whom = qualified(o.relation.schema, o.relation.name), identifier(login)
+        made.append(
+            (f"GRANT SELECT ({columns}) ON {name} TO {whom};", f"REVOKE SELECT ({columns}) ON {name} FROM {whom};")
+        )
+    return tuple(made)
 
 
 # ------------------------------------------------------------------ what a statement may do with it

@@ -23,7 +23,7 @@ from redactor.errors import ConfigurationError, Fault, LogUnavailable
 
 T = TypeVar("T")
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration."""
 
 STORE_SECONDS = 30.0

@@ -111,7 +111,7 @@ class Log:
         self._stopping = asyncio.Event()
         self._draining = asyncio.Lock()
         self._closing = False
-        self._journal: Journal[Entry | entries.Closed] = Journal(
+        self._journal: Journal[Entry | entries.Closed | entries.Draft] = Journal(
             directory / "journal",
             self._encode,
             durable=self._waked.set,
@@ -190,7 +190,7 @@ class Log:
         await self._journal.append(entry)
         self.logged.add(entry, time.perf_counter() - begun)
 
-    async def note(self, closed: entries.Closed) -> None:
+    async def note(self, closed: entries.Closed | entries.Draft) -> None:
         """Make an entry of another kind durable, as `append` does (`audit.entry.deed` makes one)."""
         await self._journal.append(closed)
 
@@ -276,17 +276,18 @@ class Log:
 
     # -------------------------------------------------------------- sealing
 
-    def _encode(self, batch: Sequence[Entry | entries.Closed]) -> list[bytes]:
+    def _encode(self, batch: Sequence[Entry | entries.Closed | entries.Draft]) -> list[bytes]:
         # One one-time key a commit (and month): it is gone when this returns, and nothing here opens these texts.
         seals: dict[str, tuple[sealing.Seal, str]] = {}
         records = []
         for item in batch:
-            if isinstance(item, Entry):
+            if not isinstance(item, entries.Closed):
                 month = entries.month(item.at)
                 if month not in seals:
                     public = self._months.public(month)
                     seals[month] = sealing.Seal(public, secrets.token_bytes(32)), sealing.key_name(public)
-                item = entries.close(item, self.keys.digest, *seals[month])
+                close = item.close if isinstance(item, entries.Draft) else partial(entries.close, item)
+                item = close(self.keys.digest, *seals[month])
             records.append(item.pack())
         return records
 

@@ -110,3 +110,39 @@ console_tokens = Table(
     Index("console_tokens_person", "person"),
 )
 """Tokens with which programs ask as a person; `digest` as for sessions."""
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("database", Text, nullable=False),
+    Column("login", Text, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("orders_state", "state"),
+)
+"""Disclosure orders. `record`: the whole as JSON (`redactor.orders.form`), ids of people included until it is closed;
+the other columns say the same again, to be found by. `received`: seconds since 1970 (UTC)."""
+
+order_uses = Table(
+    "order_uses",
+    metadata,
+    Column("order", String(32), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+)
+"""Rows that were counted against an order, in order. `at`: microseconds since 1970 (UTC)."""
+
+order_notices = Table(
+    "order_notices",
+    metadata,
+    Column("order", String(32), primary_key=True),
+    Column("role", String(32), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("seen_by", Text, nullable=False),
+)
+"""Whom an order that one person approved is told to, by role. `seen_by`: empty until one of them has seen it."""

@@ -397,3 +397,17 @@ def test_an_order_that_fails_to_be_counted_durably_ends_the_session(officer: psy
     kept.log_down = True
     with pytest.raises(psycopg.Error, match="the log cannot be written"):
         officer.execute("SELECT status FROM people WHERE id = 2")
+
+
+def test_the_same_shape_with_other_literals(officer: psycopg.Connection, kept: Kept) -> None:
+    expected = {1: None, 2: "visa", 3: None, 4: "visa", 5: "citizen", 6: None}
+    for i, status in expected.items():
+        assert rows(officer, f"SELECT status FROM people WHERE id = {i}") == [(status,)]
+    assert kept.used == {"o-1": 6}
+    officer.execute("RESET redactor.disclosure_order")
+    for i in expected:
+        assert rows(officer, f"SELECT status FROM people WHERE id = {i}") == [(None,)]
+    for wrong in ("o-2", "o-3", "o-4"):
+        assert "no disclosure order" in refused(officer, f"SET redactor.disclosure_order = '{wrong}'")
+    officer.execute("SET redactor.disclosure_order = 'o-1'")
+    assert kept.used == {"o-1": 6}

@@ -59,5 +59,7 @@ def title(leaf: Leaf) -> str:
             return "texts of the log retired"
         case "key":
             return "new key of the log introduced"
+        case "order":
+            return f"disclosure order: {leaf.get('step', '')}"
         case _:
             return f"statement {leaf.get('verdict', '')}".strip()
