@@ -23,7 +23,7 @@ from redactor.store.segment import Segment, left_behind
 T = TypeVar("T")
 
 SEGMENT_BYTES = 16 << 20
-COMMIT_ENTRIES = 128
+COMMIT_ENTRIES = 512
 
 PUBLIC = "the audit log cannot be written; what must be logged cannot be served"
 

@@ -94,6 +94,10 @@ def origins_of(decision: Decision) -> tuple[tuple[Origin, ...], ...]:
     return () if isinstance(decision, Refuse) else decision.origins
 
 
+_REFERENCES = 64
+"""Of so many decisions a session remembers how they are named."""
+
+
 class Prepared:
     """A prepared statement: what the client wrote, what was sent for it, and under what that was decided.
 
@@ -230,6 +234,7 @@ class Conversation:
         "plans_size",
         "portals",
         "queue",
+        "references",
         "refreshing",
         "requester",
         "schema_changed",
@@ -268,6 +273,7 @@ class Conversation:
         self.shapes_size = 0
         self.stall: Expected | None = None
         self.draining = False
+        self.references: dict[int, tuple[Decision | None, str]] = {}
         self.refreshing = False
         self.blocked = False
         self.schema_changed = False
@@ -496,8 +502,14 @@ class Conversation:
         even how many others there were.
         """
         self.decisions += 1
-        said = "" if decision is None else repr((decision.footprint, decision.rules))
-        return f"{reference(self.requester.login, said)}-{self.id}-{self.decisions}"
+        known = self.references.get(id(decision))
+        if known is None:
+            said = "" if decision is None else repr((decision.footprint, decision.rules))
+            if len(self.references) >= _REFERENCES:
+                self.references.clear()
+            # kept with its decision, so that no other one can come to have the same id
+            self.references[id(decision)] = known = decision, reference(self.requester.login, said)
+        return f"{known[1]}-{self.id}-{self.decisions}"
 
     def record(
         self,
