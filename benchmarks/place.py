@@ -77,6 +77,7 @@ def made(scale: int = 5) -> Iterator[Place]:
             url = cluster.url("postgres", cluster.password, "bench")
             pgbench = [cluster.binaries / "pgbench", "-i", "-q", "-s", str(scale), url]
             subprocess.run(pgbench, check=True, capture_output=True)
+            asyncio.run(_administer(cluster, "GRANT INSERT ON pgbench_history TO ordinary"))
             port = free_port()
             (directory / "catalog.yaml").write_text(CATALOG)
             (directory / "policy.yaml").write_text(POLICY)
@@ -86,6 +87,17 @@ def made(scale: int = 5) -> Iterator[Place]:
             yield Place(cluster, directory, configuration, port)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+async def _administer(cluster: Cluster, statement: str) -> None:
+    bench = await asyncpg.connect(cluster.url("postgres", cluster.password, "bench"))
+    await bench.execute(statement)
+    await bench.close()
+
+
+def empty_history(place: Place) -> None:
+    """Throws away what was copied in."""
+    asyncio.run(_administer(place.cluster, "TRUNCATE pgbench_history"))
 
 
 async def _create(cluster: Cluster) -> None:
