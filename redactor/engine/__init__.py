@@ -40,7 +40,7 @@ from redactor.model import (
 from redactor.policy import Policy, Recording
 from redactor.protection import Clearance
 from redactor.review import Review
-from redactor.sql import builtins, grammar
+from redactor.sql import builtins, folding, grammar
 from redactor.sql.grammar import Statement, SyntaxProblem
 from redactor.tally import Pace
 
@@ -282,6 +282,14 @@ class Engine:
                 gc.enable()
 
     def _read(self, requester: Requester, world: World, context: Context, source: bytes) -> tuple[Decision, bool]:
+        folded = folding.fold(source) if folding.SHORTEST < len(source) <= grammar.STATEMENT_BYTES else None
+        if folded is not None:
+            try:
+                statements = grammar.parse(folded.source)
+            except RedactorError:
+                statements = ()
+            if folding.holds(folded, statements):
+                return self._judged(requester, world, context, Text(folded.source, folded.cuts), statements)
         try:
             statements = grammar.parse(source)
         except RedactorError as e:

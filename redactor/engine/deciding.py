@@ -121,7 +121,8 @@ class Deciding:
         shape = grammar.shape(source)
         try:
             sent = self.text.render()
-            same = grammar.is_still(sent, self.kinds)
+            # constants that were folded away change nothing of what is to be seen
+            same = grammar.is_still(self.text.folded() if self.text.cuts else sent, self.kinds)
         except (ValueError, RedactorError):
             same = False
         if not same:
@@ -146,10 +147,9 @@ class Deciding:
 
     def _refuse(self, statement: Statement, refused: Refused, shape: str) -> Refuse:
         """The statement becomes one that must fail; those before it stay as they were decided."""
-        source = self.text.source
         before = self.text.render(0, statement.start) if statement.start else b""
         lead = b" " if before else b""
-        text = before + lead + Refuse.failing().encode() + source[statement.end :]
+        text = before + lead + Refuse.failing().encode() + self.text.behind(statement.end)
         footprint = self._footprint()
         uses = dict.fromkeys((*footprint.columns, *refused.uses))
         footprint = Footprint(footprint.kinds, footprint.relations, tuple(uses), footprint.functions)

@@ -90,9 +90,9 @@ def _prepare(reading: Reading, node: Node, statement: Statement) -> None:
     for t in node.get("argtypes", ()):
         reading.mentions(survey({"TypeName": t["TypeName"]}), {})
     reading.query(node["query"], alone=False, start=start)
-    original = text.source[start : statement.end].decode()
+    original = text.written(start, statement.end)
     sent = text.render(start, statement.end).decode()
-    before = len(text.source[:start].decode("utf-8", "replace"))
+    before = text.position(start) - 1
     reading.transitions.append(Prepare(node["name"], original, sent, before))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import overload
 
 from redactor.sql import grammar
+from redactor.sql.folding import Cut
 from redactor.sql.grammar import Token
 
 _OPENING, _CLOSING = 40, 41
@@ -38,10 +39,14 @@ class Tokens(Sequence[Token]):
 
 
 class Text:
-    """One text being read and rewritten."""
+    """One text being read and rewritten.
 
-    def __init__(self, source: bytes) -> None:
+    `source` may be folded: the cuts are put back into all that is written out, and counted in positions.
+    """
+
+    def __init__(self, source: bytes, cuts: tuple[Cut, ...] = ()) -> None:
         self.source = source
+        self.cuts = cuts
         self._tokens: Tokens | None = None
         self._edits: list[tuple[int, int, int, str]] = []
         self._suggested: dict[tuple[int, int], str] = {}
@@ -68,7 +73,18 @@ class Text:
 
     def written(self, start: int, end: int) -> str:
         """What stands between two offsets, literals included."""
-        return self.source[start:end].decode()
+        return self._whole(start, end).decode()
+
+    def behind(self, offset: int) -> bytes:
+        """All from an offset on, as it was written."""
+        return self._whole(offset, len(self.source))
+
+    def _whole(self, start: int, end: int) -> bytes:
+        out, at = b"", start
+        for cut in self.cuts:
+            if start < cut.at <= end:
+                out, at = out + self.source[at : cut.at] + cut.text, cut.at
+        return out + self.source[at:end]
 
     def closing(self, index: int) -> int:
         """The index of the parenthesis that closes the one at an index."""
@@ -97,7 +113,8 @@ class Text:
 
     def position(self, offset: int) -> int:
         """An offset as a position for people: characters from 1."""
-        return len(self.source[:offset].decode("utf-8", "replace")) + 1
+        before = sum(len(c.text.decode("utf-8", "replace")) for c in self.cuts if c.at <= offset)
+        return len(self.source[:offset].decode("utf-8", "replace")) + before + 1
 
     # -------------------------------------------------------------- edits
 
@@ -123,17 +140,26 @@ class Text:
     def render(self, start: int = 0, end: int | None = None) -> bytes:
         """The text between two offsets with its edits."""
         end = len(self.source) if end is None else end
+        puts: list[tuple[int, int, bytes]] = [(a, b, text.encode()) for a, b, text in self.edits()]
+        if self.cuts:
+            puts = sorted([*puts, *((c.at, c.at, c.text) for c in self.cuts)], key=lambda p: (p[0], p[1]))
         out: list[bytes] = []
         at = start
-        for a, b, text in self.edits():
+        for a, b, put in puts:
             if a < start or b > end:
                 continue
             if a < at:
                 raise ValueError("edits overlap")
-            out += (self.source[at:a], text.encode())
+            out += (self.source[at:a], put)
             at = b
         out.append(self.source[at:end])
         return b"".join(out)
+
+    def folded(self) -> bytes:
+        """The text with its edits, without what was folded away."""
+        bare = Text(self.source)
+        bare._edits, bare._suggested = self._edits, self._suggested
+        return bare.render()
 
     def edits(self) -> list[tuple[int, int, str]]:
         """All edits in the order of the text: from, to, what stands there instead."""
