@@ -288,8 +288,12 @@ class Engine:
                 statements = grammar.parse(folded.source)
             except RedactorError:
                 statements = ()
-            if folding.holds(folded, statements):
-                return self._judged(requester, world, context, Text(folded.source, folded.cuts), statements)
+            reached: set[int] = set()
+            if folding.holds(folded, statements, reached):
+                text = Text(folded.source, folded.cuts)
+                found = self._judged(requester, world, context, text, statements)
+                if not reached:
+                    return found
         try:
             statements = grammar.parse(source)
         except RedactorError as e:

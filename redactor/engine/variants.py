@@ -6,7 +6,7 @@ text only where reading the text would have given the same, since
 - it differs from one that was read only inside literals of the plainest kinds (`'...'` without a backslash, an integer
   of at most nine digits, a comment in a comment's place), each of which PostgreSQL's scanner took for one token; a
   scanner that has read the same characters before and will read the same behind takes the other for one token too;
-- the decision was made once with the values of those literals out of reach (`_Watched`), and each that was reached for
+- the decision was made once with the values of those literals out of reach (`Watched`), and each that was reached for
   all the same, or that stands in no constant of the tree, must be the same to the letter.
 
 docs/decisions/0021-the-same-shape.md tells why no list of special cases is needed.
@@ -15,16 +15,17 @@ docs/decisions/0021-the-same-shape.md tells why no list of special cases is need
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from operator import itemgetter
-from typing import Any, NoReturn, assert_never
+from typing import Any, assert_never
 
 from redactor.engine.text import Text
 from redactor.errors import RedactorError
 from redactor.model import Allow, Decision, Redact, Refuse
 from redactor.sql import grammar
 from redactor.sql.grammar import COMMENTS, Node, Statement
+from redactor.sql.watched import Watched
 
 LONGEST = 4096
 """Characters of a text that is looked at; so that its shape is always written out (at most 16 kB of UTF-8)."""
@@ -97,58 +98,6 @@ class _Answer:
 
 
 # ------------------------------------------------------------------ reading with the literals out of reach
-
-
-class _Watched(dict[str, Any]):
-    """A constant of the tree. It gives what is asked for, and remembers that it was asked."""
-
-    __slots__ = ("_inner", "_number", "_reached")
-
-    def __init__(self, inner: Node, number: int, reached: set[int]) -> None:
-        # empty as a dict: what goes past these methods finds nothing
-        super().__init__()
-        self._inner, self._number, self._reached = inner, number, reached
-
-    def _open(self) -> Node:
-        self._reached.add(self._number)
-        return self._inner
-
-    def __getitem__(self, key: str) -> Any:
-        return self._open()[key]
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self._open().get(key, default)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._open()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._open())
-
-    def __len__(self) -> int:
-        return len(self._open())
-
-    def __eq__(self, other: object) -> bool:
-        return self._open() == other
-
-    def __ne__(self, other: object) -> bool:
-        return self._open() != other
-
-    __hash__ = None
-
-    def items(self) -> Any:
-        return self._open().items()
-
-    def keys(self) -> Any:
-        return self._open().keys()
-
-    def values(self) -> Any:
-        return self._open().values()
-
-    def _changed(self, *args: object, **named: object) -> NoReturn:
-        raise TypeError("a constant of the tree is not changed")
-
-    __setitem__ = __delitem__ = pop = popitem = setdefault = update = clear = copy = _changed
 
 
 class WatchedText(Text):
@@ -291,7 +240,7 @@ def _watch(nodes: list[Node], holes: dict[int, int], reached: set[int]) -> set[i
                     number = holes.get(inner.get("location", -1))
                     if number is not None:
                         found.add(number)
-                        item[key] = _Watched(inner, number, reached)
+                        item[key] = Watched(inner, number, reached)
                 elif type(inner) is dict or type(inner) is list:
                     stack.append(inner)
     return found

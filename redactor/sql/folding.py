@@ -3,7 +3,7 @@
 Knows the plainest forms of constants, and PostgreSQL's trees; must not know what is done with a statement. Invariant:
 what is folded away is nothing but constants, and commas and parentheses between them, in a list in whose place the
 folded text has a shorter one, as PostgreSQL's own grammar says of that text. So the whole text has the folded one's
-tree but for more constants, and nothing that a decision could hang on is out of sight.
+tree but for more constants; and a decision that looked into one of such a list is not kept.
 
 Why that follows: the folded text is parsed, and the two constants before a cut are neighbours in one list of the tree.
 So the scanner stands between tokens at the cut; what was cut out begins with a comma and is made of tokens that need no
@@ -13,12 +13,12 @@ context; and the grammar's lists (values_clause, expr_list) are of any length.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from redactor.sql.grammar import Node, Statement
+from redactor.sql.watched import Watched
 
 SHORTEST = 1024
 """Bytes; in a shorter text nothing is folded."""
@@ -26,7 +26,7 @@ SHORTEST = 1024
 _WORTH = 256
 
 _BLANK = rb"[ \t\n\r\f]*+"
-_ATOM = rb"(?:'[^'\\\0]*+(?:''[^'\\\0]*+)*+'|-?[0-9]++(?:\.[0-9]++)?|(?i:null|true|false))"
+_ATOM = rb"(?:'[^'\\\0]*+(?:''[^'\\\0]*+)*+'|-?[0-9]++(?:\.[0-9]++)?|(?i:true|false))(?=[ \t\n\r\f]*+[,)\]])"
 _COMMA = _BLANK + rb"," + _BLANK
 _REST = rb"(?:" + _COMMA + _ATOM + rb")*+" + _BLANK + rb"\)"
 _ROW = rb"\(" + _BLANK + _ATOM + _REST
@@ -37,7 +37,7 @@ _ROWS = (
 )  # fmt: skip
 _ITEMS = (
     _BLANK + rb"(" + _ATOM + rb")" + _COMMA + rb"(" + _ATOM + rb")"
-    + rb"((?:" + _COMMA + _ATOM + rb")++)" + _BLANK + rb"[)\]]"
+    + rb"((?:" + _COMMA + _ATOM + rb")++)"
 )  # fmt: skip
 _RUN = re.compile(rb"[(\[](?:(?<=\()" + _ROWS + rb"|" + _ITEMS + rb")")
 
@@ -81,9 +81,13 @@ def fold(source: bytes) -> Folded | None:
     return Folded(b"".join(out), tuple(cuts))
 
 
-def holds(folded: Folded, statements: tuple[Statement, ...]) -> bool:
-    """Whether the folded text's tree has a list of constants at every cut."""
-    pairs: set[tuple[int, int]] = set()
+def holds(folded: Folded, statements: tuple[Statement, ...], reached: set[int]) -> bool:
+    """Whether the folded text's tree has a list of constants at every cut.
+
+    From then on the constants of these lists note in `reached` when they are looked into: what that leads to holds for
+    the folded text alone. None that was folded away is NULL.
+    """
+    lists: dict[tuple[int, int], list[Any]] = {}
     stack: list[Any] = [s.node for s in statements]
     while stack:
         item = stack.pop()
@@ -92,15 +96,33 @@ def holds(folded: Folded, statements: tuple[Statement, ...]) -> bool:
         elif type(item) is dict:
             for key, inner in item.items():
                 if key == "valuesLists":
-                    _neighbours([row["List"]["items"][0] for row in inner], pairs)
+                    _neighbours([row["List"]["items"][0] for row in inner], inner, lists)
                 elif key == "A_Expr" and inner.get("kind") == "AEXPR_IN":
-                    _neighbours(inner["rexpr"].get("List", {}).get("items", ()), pairs)
+                    items = inner["rexpr"].get("List", {}).get("items", [])
+                    _neighbours(items, items, lists)
                 elif key == "A_ArrayExpr":
-                    _neighbours(inner.get("elements", ()), pairs)
+                    _neighbours(inner.get("elements", []), inner.get("elements", []), lists)
                 stack.append(inner)
-    return all(cut.between in pairs for cut in folded.cuts)
+    if not all(cut.between in lists for cut in folded.cuts):
+        return False
+    for cut in folded.cuts:
+        _watch(lists[cut.between], reached)
+    return True
 
 
-def _neighbours(items: Iterable[Node], pairs: set[tuple[int, int]]) -> None:
-    places = [item["A_Const"].get("location", -1) if "A_Const" in item else -1 for item in items]
-    pairs.update(pair for pair in pairwise(places) if min(pair) > 0)
+def _neighbours(constants: list[Node], whole: list[Any], lists: dict[tuple[int, int], list[Any]]) -> None:
+    places = [item["A_Const"].get("location", -1) if "A_Const" in item else -1 for item in constants]
+    lists.update((pair, whole) for pair in pairwise(places) if min(pair) > 0)
+
+
+def _watch(nodes: list[Any], reached: set[int]) -> None:
+    stack: list[Any] = list(nodes)
+    while stack:
+        item = stack.pop()
+        if type(item) is list:
+            stack += item
+        elif type(item) is dict:
+            inner = item.get("A_Const")
+            if type(inner) is dict and "isnull" not in inner:
+                item["A_Const"] = Watched(inner, inner.get("location", 0), reached)
+            stack += [v for v in item.values() if type(v) is dict or type(v) is list]
