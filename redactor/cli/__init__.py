@@ -93,5 +93,9 @@ def main() -> None:
         # The reader of our output has left (`redactor audit list | head`); Python would complain again while closing.
         sys.stderr.close()
         sys.exit(141)
+    except OSError as e:
+        # A full disk, a file that may not be read: nothing that a traceback would explain.
+        print(f"redactor: {e.filename or 'writing'}: {e.strerror or e}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -22,7 +22,7 @@ from rich.text import Text
 from redactor.cli.judging import Usable, maker, usable
 from redactor.config import Database
 from redactor.errors import RedactorError, UpstreamError
-from redactor.wall.findings import Finding, State, fail
+from redactor.wall.findings import Finding, State, fail, warn
 from redactor.wall.limits import Limits
 
 _COLOURS = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red", State.UNKNOWN: "magenta"}
@@ -80,9 +80,15 @@ def doctor(
 
 
 def _machine(installation: Usable) -> Iterator[Finding]:
+    from redactor.proxy import certificates
     from redactor.wall import machine
 
-    return machine.judge(installation.config, machine.utc(time.time()))
+    config, now = installation.config, time.time()
+    yield from machine.judge(config, machine.utc(now))
+    for fault in certificates.complaints(config, now):
+        if config.tls is None or fault.file != str(config.tls.certificate):  # which `machine` has judged
+            finding = warn if "expires on" in fault.what else fail
+            yield finding("certificate", f"{fault.file}: {fault.what}", f"{fault.instead.capitalize()}.", "Renew it.")
 
 
 def _look(

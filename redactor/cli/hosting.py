@@ -24,12 +24,14 @@ from redactor.cli.companion import CHILD
 from redactor.cli.files import known_tags
 from redactor.cli.judging import Usable, maker, usable
 from redactor.cli.publishing import Published
+from redactor.cli.service import why_not
 from redactor.config import Config
 from redactor.console import Files, Site, create
 from redactor.console.register import Register
 from redactor.engine import Engine
 from redactor.errors import ConfigurationError, LogUnavailable, RedactorError, UpstreamError
 from redactor.identity import Providers
+from redactor.proxy.doorstep import sockets
 from redactor.store import Log, Reader
 from redactor.store.accounts import Accounts
 from redactor.store.database import Database
@@ -218,11 +220,13 @@ async def host(path: Path) -> None:
     config = usable(path).config
     if config.console is None:
         raise RedactorError(f"{path} configures no console: add `console: 127.0.0.1:8080`")
+    try:
+        listening = sockets(None if config.console.host == "*" else config.console.host, config.console.port)
+    except OSError as e:
+        raise RedactorError(why_not(config, "console", config.console, e)) from e
     async with site(path) as made:
         settings = uvicorn.Config(
             create(made),
-            host="0.0.0.0" if config.console.host == "*" else config.console.host,
-            port=config.console.port,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -234,7 +238,7 @@ async def host(path: Path) -> None:
         server = _Server(settings)
         watching = asyncio.create_task(_until_orphaned(server, made.url), name="watch-parent")
         try:
-            await server.serve()
+            await server.serve(listening)
         finally:
             await _end(watching)
 

@@ -35,6 +35,7 @@ from redactor.tagging.exchange import write as write_labels
 from redactor.tagging.facts import TableFacts, rows_in
 from redactor.tagging.judge import Finding, follow_keys, judge_each, judge_rows, suggest
 from redactor.tagging.pack import CORE, Pack, load
+from redactor.yamlfile import read as read_file
 
 
 def scan(
@@ -172,7 +173,7 @@ def _scan_database(
     found = [_counted(f, given, pack) for f in _judged(tables, pack)]
     if sql:
         found = _followed(found, tables, sql)
-    before = database.catalog.read_text("utf-8") if database.catalog.exists() else ""
+    before = read_file(database.catalog) if database.catalog.exists() else ""
     after = proposals(before, str(database.catalog), name, found)
     _show_difference(before, after, database.catalog)
     if not keep and after != before:
@@ -231,7 +232,7 @@ def _export(name: str, config: Path, to: str) -> None:
     if to not in ("openmetadata", "datahub", "seclabel"):
         raise typer.BadParameter("--export is one of openmetadata, datahub, seclabel")
     database = _database(name, config)
-    review = parse(database.catalog.read_text("utf-8"), str(database.catalog))
+    review = parse(read_file(database.catalog), str(database.catalog))
     tags = {
         ColumnName(*relation, column): given
         for relation, reviewed in review.relations.items()
@@ -286,7 +287,7 @@ async def _tables(url: str, name: str, pack: Pack, sampling: Sampling | None) ->
 def _scan_proxies(name: str, config: Path, pack: Pack, rows: int, seconds: float) -> None:
     """For each table with a column of the core labels, by the file or by its looks, what gives that column away."""
     database = _database(name, config)
-    text = database.catalog.read_text("utf-8") if database.catalog.exists() else ""
+    text = read_file(database.catalog) if database.catalog.exists() else ""
     reviewed = parse(text, str(database.catalog)).relations
     for line in asyncio.run(_giveaways(database.upstream.url, name, pack, reviewed, rows, seconds)):
         typer.echo(line)

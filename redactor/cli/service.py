@@ -32,6 +32,8 @@ from redactor.store import Log
 from redactor.store.database import Database
 from redactor.store.orders import Tills
 from redactor.tally import Pace
+from redactor.wall import machine
+from redactor.wall.findings import State
 from redactor.wire import pg as wire
 
 TRY_AGAIN_SECONDS = 2.0
@@ -64,6 +66,7 @@ class Service:
             except ConfigurationError as e:
                 log.error("the old certificate stays in force", fault=str(e.faults[0]))
         self.expiries.look()
+        _tell_of_open_keys(self.config)
         await self.providers.refresh()
         try:
             installation = usable(path)
@@ -108,6 +111,8 @@ async def running(installation: Usable, *, wait: bool = False, seat: Seat | None
             forward=settings.log.forward,
         )
         stack.push_async_callback(log.close)
+        if seat is None or seat.number == 0:
+            _tell_of_open_keys(settings)
         providers = Providers(settings.providers, _report)
         await providers.refresh()
         expiries = _Expiries(settings)
@@ -156,6 +161,13 @@ async def _first(published: Published, wait: bool) -> None:
                 log.warning("waiting for the database", database=name, why=reason)
             said = True
             await asyncio.sleep(TRY_AGAIN_SECONDS)
+
+
+def _tell_of_open_keys(settings: Config) -> None:
+    """An error in the operator's log for each key that other users of this machine may read."""
+    for finding in machine.private_files(settings):
+        if finding.state is not State.OK:
+            oplog.logger().error("a key is not private", what=finding.what, why=finding.why, do=finding.do)
 
 
 class _Expiries:

@@ -45,7 +45,8 @@ def parse(url: str) -> URL:
         case "postgresql" | "postgres":
             return parsed.set(drivername="postgresql+pg8000")
         case _:
-            what = f"the store {parsed.render_as_string(hide_password=True)!r} cannot be used"
+            shown = url if parsed.drivername == "nothing" and "@" not in url else parsed.render_as_string()
+            what = f"the store {shown!r} cannot be used"
             fault = Fault("store", 0, 0, what, "sqlite:///path/to/file.db or postgresql://user:password@host/database")
             raise ConfigurationError([fault])
 

@@ -87,7 +87,9 @@ def prepare(place: Path, *, origin: str | None = None, auditor: Path | None = No
         digest = keep(directory / "digest.key", secrets.token_hex(32).encode() + b"\n", 0o600)
         return Keys(signer, chain[0], _hex(directory / "digest.key", digest), *_auditor(directory, auditor))
     except OSError as e:
-        raise LogUnavailable(f"the log's keys in {directory} cannot be used: {e.strerror}", str(e)) from None
+        raise LogUnavailable(
+            f"the log's keys cannot be used: {e.filename or directory}: {e.strerror}", str(e)
+        ) from None
 
 
 def read_public(text: str) -> list[PublicKey]:

@@ -25,6 +25,7 @@ _READABLE_BY_OTHERS = stat.S_IRGRP | stat.S_IROTH
 def judge(config: Config, now: datetime) -> Iterator[Finding]:
     """All findings about the machine. `now` has a time zone."""
     yield from _keys(config)
+    yield from private_files(config)
     yield from _certificate(config, now)
     yield from _store(config)
     yield from _secrets(config)
@@ -50,8 +51,6 @@ def _keys(config: Config) -> Iterator[Finding]:
         )
     else:
         yield ok("auditor's key", "the auditor's private key is not here")
-    for name in ("log.key", "digest.key"):
-        yield from _private(keys / name, "log keys")
     for path in (directory, keys):
         if path.exists() and path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             yield fail(
@@ -60,6 +59,20 @@ def _keys(config: Config) -> Iterator[Finding]:
                 "They could put keys of their own in place.",
                 f"chmod go-w {path}",
             )
+
+
+def private_files(config: Config) -> Iterator[Finding]:
+    """Of each file that nobody but redactor's own user may read, whether that is so."""
+    keys = config.log.directory / "keys"
+    for path in (keys / "log.key", keys / "digest.key", *sorted((keys / "months").glob("*.json"))):
+        yield from _private(path, "log keys")
+    if config.tls is not None:
+        yield from _private(config.tls.key, "certificate")
+    for database in config.databases.values():
+        if database.upstream.key is not None:
+            yield from _private(database.upstream.key, "certificate")
+    if config.logins.verifiers is not None:
+        yield from _private(config.logins.verifiers, "verifiers")
 
 
 def _private(path: Path, check: str) -> Iterator[Finding]:
@@ -110,7 +123,6 @@ def _certificate(config: Config, now: datetime) -> Iterator[Finding]:
             )
         else:
             yield ok("certificate", f"the certificate is valid for {left} more days")
-    yield from _private(config.tls.key, "certificate")
 
 
 def _store(config: Config) -> Iterator[Finding]:

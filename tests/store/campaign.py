@@ -43,7 +43,7 @@ FAULTS = {
         "control run on a disk whose syncs do nothing has to lose entries, and does."
     ),
     "full disk": (
-        "Journal, keys and store on a disk of 8 MiB that is filled to the last byte and emptied again, at random, "
+        "Journal, keys and store on a disk of 128 MiB that is filled to the last byte and emptied again, at random, "
         "under load. What is refused meanwhile was never answered; what was answered has to be there."
     ),
     "clocks": (

@@ -49,9 +49,11 @@ def mounted(place: Path, size: str) -> Iterator[Path]:
 
 
 def fill(path: Path) -> None:
-    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(512))
+    with path.open("wb", buffering=0) as file:
+        for size in (1 << 16, 512):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(size)):
+                    pass
 
 
 # ------------------------------------------------------------------ a full disk
@@ -62,7 +64,7 @@ async def full_disks(here: Path, rounds: int, monkeypatch: pytest.MonkeyPatch) -
     chance = random.Random(58030)
     monkeypatch.setattr(log_module, "RETRY_SECONDS", 0.02)
     acknowledged, refused = list[str](), list[int]()
-    with mounted(here / "small", "8m") as disk:
+    with mounted(here / "small", "128m") as disk:
         log = await Log.open(url(disk), checkpoint_every=100)
         log._journal._segment_bytes = 50_000
         for turn in range(rounds):
@@ -84,6 +86,7 @@ async def full_disks(here: Path, rounds: int, monkeypatch: pytest.MonkeyPatch) -
         assert [d for d, n in there.items() if n > 1] == []
         assert whole(disk) == sum(there.values())
     assert refused, "the disk was never full"
+    assert len(there) < 40_000, "the log alone fills the disk"
     return {
         "times full": rounds, "acknowledged": len(acknowledged), "refused": len(refused), "stored": len(there),
         "lost": 0, "doubled": 0,

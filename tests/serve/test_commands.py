@@ -1,0 +1,96 @@
+"""Every command that reads redactor.yaml, given files that it cannot use: exit code 1, the file named, no traceback."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from redactor.cli import build, main
+
+COMMANDS = {
+    "serve": "serve",
+    "check": "check",
+    "check offline": "check --offline",
+    "scan": "scan city",
+    "scan export": "scan city --export openmetadata",
+    "scan proxies": "scan city --proxies",
+    "explain": "explain --user x city SELECT",
+    "harden": "harden city",
+    "doctor": "doctor",
+    "policy test": "policy test",
+    "policy matrix": "policy matrix",
+    "audit list": "audit list",
+    "audit show": "audit show 1",
+    "audit verify": "audit verify --public-key log.pub",
+    "audit export": "audit export",
+    "audit prove": "audit prove 1",
+    "audit retire": "audit retire --before 3y --because schedule --yes",
+    "audit rotate": "audit rotate",
+    "console serve": "console serve",
+    "console user list": "console user list",
+}
+"""What reads a configuration, as people type it."""
+
+NOT_OURS = {"demo", "init", "audit witness", "audit cosign", "console user add", "console user disable"}
+"""No configuration, or something else that is looked at first."""
+
+WHOLE = "databases: {city: {upstream: 'postgresql://x@127.0.0.1:1/d'}}\npolicy: p.yaml\n"
+BROKEN: dict[str, bytes | None] = {
+    "not there": None,
+    "not text": b"\x00\xff\xfe\x80" * 10,
+    "not YAML": b"databases: [\n",
+    "empty": b"",
+    "a list": b"- 1\n",
+    "within itself": b"a: &a [*a]\n",
+    "misspelt": WHOLE.encode() + b"listn: 127.0.0.1:6432\n",
+}
+
+
+def run(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """What it says on stderr, having failed as it should."""
+    monkeypatch.setattr(sys, "argv", ["redactor", *command.split(), "-c", "redactor.yaml"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert ended.value.code == 1, said
+    assert "Traceback" not in said.err
+    return said.err
+
+
+def leaves(command: object, name: str = "") -> set[str]:
+    below: dict[str, object] = getattr(command, "commands", {})
+    return {leaf for n, c in below.items() for leaf in leaves(c, f"{name} {n}".strip())} or {name}
+
+
+def test_no_command_is_left_out() -> None:
+    there = leaves(typer.main.get_command(build()))
+    reading = {n for n in there if n not in NOT_OURS}
+    missing = {n for n in reading if not any(c == n or c.startswith(n + " ") for c in COMMANDS.values())}
+    assert missing == set()
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_a_configuration_that_cannot_be_used(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for what, data in BROKEN.items():
+        Path("redactor.yaml").unlink(missing_ok=True)
+        if data is not None:
+            Path("redactor.yaml").write_bytes(data)
+        assert "redactor.yaml" in run(command, capsys, monkeypatch), what
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_what_it_names_is_not_there(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("redactor.yaml").write_text(WHOLE)
+    if command == "console user list":
+        pytest.skip("needs none of the files that the configuration names")
+    said = run(command, capsys, monkeypatch)
+    assert any(name in said for name in ("p.yaml", "schemas/city.yaml", "var/redactor.db", "127.0.0.1:1/d"))
