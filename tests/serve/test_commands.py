@@ -31,10 +31,23 @@ COMMANDS = {
     "audit rotate": "audit rotate",
     "console serve": "console serve",
     "console user list": "console user list",
+    "orders list": "orders list",
+    "orders show": "orders show 1",
+    "orders answer": "orders answer 1 signature yes --as a@example.gov",
+    "orders approve": "orders approve 1 --as a@example.gov --role counsel",
+    "orders refuse": "orders refuse 1 --as a@example.gov --because wrong",
+    "orders revoke": "orders revoke 1 --as a@example.gov --because wrong",
+    "orders review": "orders review 1 --as a@example.gov --because wrong",
+    "orders close": "orders close 1 --as a@example.gov",
+    "orders report": "orders report 1",
+    "orders ledger": "orders ledger 2026",
 }
 """What reads a configuration, as people type it."""
 
-NOT_OURS = {"demo", "init", "audit witness", "audit cosign", "console user add", "console user disable"}
+NOT_OURS = {
+    *("demo", "init", "audit witness", "audit cosign", "console user add", "console user disable"),
+    *("orders form", "orders check", "orders receive"),
+}
 """No configuration, or something else that is looked at first."""
 
 WHOLE = "databases: {city: {upstream: 'postgresql://x@127.0.0.1:1/d'}}\npolicy: p.yaml\n"
@@ -69,7 +82,7 @@ def test_no_command_is_left_out() -> None:
     there = leaves(typer.main.get_command(build()))
     reading = {n for n in there if n not in NOT_OURS}
     missing = {n for n in reading if not any(c == n or c.startswith(n + " ") for c in COMMANDS.values())}
-    assert missing == set()
+    assert missing == set(), "add them to COMMANDS, or to NOT_OURS"
 
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
@@ -84,13 +97,11 @@ def test_a_configuration_that_cannot_be_used(
         assert "redactor.yaml" in run(command, capsys, monkeypatch), what
 
 
-@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize("command", [c for c in COMMANDS.values() if not c.startswith(("orders", "console user"))])
 def test_what_it_names_is_not_there(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("redactor.yaml").write_text(WHOLE)
-    if command == "console user list":
-        pytest.skip("needs none of the files that the configuration names")
     said = run(command, capsys, monkeypatch)
     assert any(name in said for name in ("p.yaml", "schemas/city.yaml", "var/redactor.db", "127.0.0.1:1/d"))
