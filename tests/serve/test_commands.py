@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from redactor.cli import build, main
+from redactor.cli import build, main, oplog
 
 COMMANDS = {
     "serve": "serve",
@@ -64,6 +64,7 @@ BROKEN: dict[str, bytes | None] = {
 
 def run(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
     """What it says on stderr, having failed as it should."""
+    monkeypatch.setattr(oplog, "configure", lambda: None)  # it would stay configured, for this test's stderr
     monkeypatch.setattr(sys, "argv", ["redactor", *command.split(), "-c", "redactor.yaml"])
     with pytest.raises(SystemExit) as ended:
         main()
