@@ -29,13 +29,15 @@ from tests import servers
 from tests.noninterference import city, corpus, judge, through
 from tests.noninterference.client import Client, Lost, Seen, Silence, message, string
 from tests.noninterference.corpus import Probe
-from tests.noninterference.grammar import Composer, Node, Relation
+from tests.noninterference.grammar import FUNCTIONS, Composer, Node, Relation
 from tests.noninterference.play import Target, same
 
 GROUPS = {"S": "text", "E": "text", "N": "int", "B": "bool", "D": "date"}
 OVER_TIME = "57014"
 RESTORED_EVERY = 30.0
 """Seconds between two restores."""
+AT_ONCE = 25
+"""Sequences that are sent without waiting for their answers."""
 
 
 def relations(pair: city.Pair) -> list[Relation]:
@@ -61,6 +63,36 @@ def relations(pair: city.Pair) -> list[Relation]:
     return [Relation(n, cs, kind in "rp") for n, (kind, cs) in found.items() if cs]
 
 
+def learn(target: Target, user: str, found: Sequence[Relation]) -> tuple[list[Relation], frozenset[str]]:
+    """What may not be read, may only be shown, and which functions may not be called: by asking the proxy.
+
+    So that most of what is composed is let through; straight at a database all may.
+    """
+    line = Line(target, user)
+
+    def refused(text: str) -> bool:
+        line.send(text)
+        return any(m[0] == "E" and m[1].get("C") == "42501" for m in line.read())
+
+    out = []
+    for r in found:
+        closed = refused(f"SELECT 1 FROM {r.name} LIMIT 0")
+        columns = {
+            c: f"~{k}" if not closed and refused(f"SELECT 1 FROM {r.name} WHERE {c} IS NULL LIMIT 0") else k
+            for c, k in r.columns.items()
+        }
+        out.append(Relation(r.name, columns, r.writable, closed))
+    arguments = {"row": "w", "int": "1", "text": "'x'", "date": "now()::date", "json": "'{}'::jsonb"}
+    functions = {(f, takes) for kind in FUNCTIONS.values() for f, takes in kind}
+    shut = {
+        f
+        for f, takes in functions
+        if refused(f"SELECT {f}({', '.join(arguments[t] for t in takes.split(','))}) FROM wards w LIMIT 0")
+    }
+    line.client.close()
+    return out, frozenset(shut)
+
+
 @dataclass(slots=True)
 class Tried:
     """Counts of a campaign: statements that ran, sequences, what came of them."""
@@ -70,6 +102,19 @@ class Tried:
     skipped: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     findings: list[list[str]] = field(default_factory=list)
+
+    def count(self, statements: Sequence[Node], shown: Sequence[list[Any]], canaries: bool) -> bool:
+        """Counts a sequence that ran; whether it seems to tell the sides apart."""
+        self.sequences += 1
+        self.statements += len(statements)
+        if over_time(shown):
+            self.skipped += 1
+            return False
+        errors = [m[1] for m in shown[0][-1] if m[0] == "E"]
+        self.outcomes[errors[0].get("C", "") if errors else "ok"] += 1
+        if shown[0] != shown[1] or any(m[0] == "lost" for side in shown for seen in side for m in seen):
+            return True
+        return canaries and bool(judge.canaries(shown[0], Probe("", "", tuple(map(str, statements)))))
 
 
 class Line:
@@ -100,21 +145,45 @@ class Line:
 
 
 def ask(lines: Sequence[Line], statements: Sequence[str]) -> tuple[list[Seen], ...]:
-    """Runs a sequence on every line at once, in a transaction that is rolled back; what each showed."""
-    out: tuple[list[Seen], ...] = tuple([] for _ in lines)
-    for text in ("BEGIN", *statements, "ROLLBACK"):
-        for line in lines:
-            line.send(text)
-        for line, seen in zip(lines, out, strict=True):
-            seen.append(line.read())
+    """Runs a sequence on every line at once; what each showed."""
+    return ask_all(lines, [statements])[0]
+
+
+def ask_all(lines: Sequence[Line], sequences: Sequence[Sequence[str]]) -> list[tuple[list[Seen], ...]]:
+    """Runs sequences on every line at once, one behind the other without waiting; what each line showed of each.
+
+    What can change anything runs in a transaction that is rolled back. After a lost connection nothing more is sent:
+    the sequences that were on their way show that.
+    """
+    framed = [_framed(s) for s in sequences]
     for line in lines:
+        line.client.send(b"".join(message("Q", string(t)) for _, texts, _ in framed for t in texts))
+    out: list[tuple[list[Seen], ...]] = [tuple([] for _ in lines) for _ in framed]
+    for n, line in enumerate(lines):
+        client = line.client
+        for shown, (before, texts, after) in zip(out, framed, strict=True):
+            seen = [line.read() if line.client is client else [["lost", "before"]] for _ in texts]
+            shown[n].extend(seen[before : len(seen) - after])
         if line.client.status != "I":
             line.send("ROLLBACK")
             line.read()
-    for line in lines:
-        line.send("DEALLOCATE ALL")
-        line.read()
-    return tuple(same(seen[1:-1], line.newest) for seen, line in zip(out, lines, strict=True))
+    # what is equal as it came needs no blanking
+    return [
+        shown
+        if all(side == shown[0] for side in shown)
+        else tuple(same(side, line.newest) for side, line in zip(shown, lines, strict=True))
+        for shown in out
+    ]
+
+
+def _framed(statements: Sequence[str]) -> tuple[int, list[str], int]:
+    """What is sent for a sequence, with how much stands before and behind what counts."""
+    if len(statements) == 1 and statements[0].startswith(("SELECT", "EXPLAIN")):
+        return 0, list(statements), 0
+    behind = ["ROLLBACK"]
+    if any(s.startswith("PREPARE") for s in statements):
+        behind.append("DEALLOCATE ALL")
+    return 1, ["BEGIN", *statements, *behind], len(behind)
 
 
 def over_time(shown: Sequence[list[Any]]) -> bool:
@@ -172,8 +241,8 @@ def run(
     What writes leaves dead rows, though it is rolled back, and when these are cleaned away is a matter of time. So the
     databases are put back now and then, and a difference counts only when it is there on fresh ones too.
     """
-    composer = Composer(Random(seed), relations(pair))
     keeper = judge.Keeper(pair, [t.database for t in targets])
+    composer = Composer(Random(seed), *learn(targets[0], user, relations(pair)))
     lines = [Line(t, user) for t in targets]
     tried, until, fresh = Tried(), time.monotonic() + seconds, time.monotonic()
 
@@ -190,30 +259,24 @@ def run(
         while time.monotonic() < until and len(tried.findings) < most:
             if time.monotonic() - fresh > RESTORED_EVERY:
                 restore()
-            statements = composer.statements()
-            texts = [str(s) for s in statements]
-            shown = ask(lines, texts)
-            tried.sequences += 1
-            tried.statements += len(texts)
-            if over_time(shown):
-                tried.skipped += 1
-                continue
-            errors = [m[1] for m in shown[0][-1] if m[0] == "E"]
-            tried.outcomes[errors[0].get("C", "") if errors else "ok"] += 1
-            lost = any(m[0] == "lost" for side in shown for seen in side for m in seen)
-            if lost or shown[0] != shown[1] or (canaries and judge.canaries(shown[0], Probe("", "", tuple(texts)))):
+            composed = [composer.statements() for _ in range(AT_ONCE)]
+            suspects = []
+            for statements, shown in zip(composed, ask_all(lines, [list(map(str, s)) for s in composed]), strict=True):
+                if tried.count(statements, shown, canaries):
+                    suspects.append(statements)
+            for statements in suspects:
                 restore()
-                if tells(lines, statements, canaries):
-                    statements = shrink(lines, statements, canaries)
-                    restore()
-                elif not lost:
+                if not tells(lines, statements, canaries):
                     tried.outcomes["not twice"] += 1
                     continue
+                statements = shrink(lines, statements, canaries)
+                restore()
                 tried.findings.append([str(s) for s in statements])
                 print("finding:", " ;; ".join(tried.findings[-1]), flush=True)
     finally:
         for line in lines:
             line.client.close()
+        keeper.close()
     return tried
 
 

@@ -1,14 +1,16 @@
 # ruff: noqa: E501
 """Statements made at random over the city's own objects, as trees that can be made smaller.
 
-Pure: the same generator gives the same statements. Knows PostgreSQL's syntax and the names and kinds of columns; nothing
-of what is protected, of a server or of the proxy. A `Node` of a kind may stand wherever one of that kind stood: that
-is what makes shrinking easy, and why every kind has a least form.
+Pure: the same generator gives the same statements. Knows PostgreSQL's syntax, the names and kinds of columns, and of each
+whether it may decide which rows there are: a kind that begins with ~ is of one that may not, and stands where values are
+only shown, but in one statement of ten, which is composed of anything. Knows nothing of a server or of the proxy. A
+`Node` of a kind may stand wherever one of that kind stood: that is what makes shrinking easy, and why every kind has a
+least form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias
@@ -59,11 +61,12 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table or view: its qualified name and the kind of each column."""
+    """A table or view: its qualified name and the kind of each column. `closed`: it may not be read at all."""
 
     name: str
     columns: Mapping[str, str]
     writable: bool
+    closed: bool = False
 
 
 Scope: TypeAlias = Sequence[tuple[str, Mapping[str, str]]]
@@ -87,12 +90,33 @@ FUNCTIONS = {
 }  # fmt: skip
 
 
-class Composer:
-    """Composes statements. `depth` bounds how far subqueries nest."""
+def _open(columns: Mapping[str, str]) -> bool:
+    """Whether all columns may decide which rows there are."""
+    return not any(k.startswith("~") for k in columns.values())
 
-    def __init__(self, random: Random, relations: Sequence[Relation]) -> None:
-        self.random, self.relations = random, relations
+
+class Composer:
+    """Composes statements. `depth` bounds how far subqueries nest; `shut`: functions that may not be called."""
+
+    def __init__(self, random: Random, relations: Sequence[Relation], shut: Set[str] = frozenset()) -> None:
+        self.random, self.everything, self.shut = random, relations, shut
+        self.read = [r for r in relations if not r.closed]
         self.names = 0
+        self.free = False
+        self.shown = False
+        self.top = False
+
+    @property
+    def relations(self) -> Sequence[Relation]:
+        return self.everything if self.free else self.read
+
+    def shaping(self, make: Callable[[], Node]) -> Node:
+        """What `make` composes where values decide which rows there are."""
+        before, self.shown = self.shown, False
+        try:
+            return make()
+        finally:
+            self.shown = before
 
     def pick(self, *choices: tuple[float, Callable[[], Node]]) -> Node:
         total = self.random.random() * sum(w for w, _ in choices)
@@ -114,11 +138,14 @@ class Composer:
     def statements(self) -> list[Node]:
         """One thing to try: usually a statement, sometimes a short sequence that ends in one that shows something."""
         self.names = 0
+        self.free, self.shown, self.top = self.chance(0.1), False, True
         kind = self.random.random()
         if kind < 0.62:
             return [self.select(2)]
-        if kind < 0.80:
+        if kind < 0.78:
             return [self.write()]
+        if kind < 0.80:
+            return [self.write(), self.select(2)]
         if kind < 0.84:
             return [Node("top", ("COPY (", self.select(2), ") TO STDOUT"))]
         if kind < 0.88:
@@ -143,6 +170,7 @@ class Composer:
 
     def select(self, depth: int, wanted: Sequence[str] = (), outer: Scope = ()) -> Node:
         """A SELECT; `wanted`: the kinds of its columns, if they matter."""
+        top, self.top, self.shown = self.top, False, False
         source, scope = self.source(depth, outer)
         seen = [*scope, *outer]
         parts: list[str | Node] = []
@@ -156,17 +184,25 @@ class Composer:
         parts.append("SELECT ")
         if self.chance(0.22):
             return self._grouped(parts, source, seen, wanted, depth)
-        if not wanted and self.chance(0.12):
+        union = not wanted and self.chance(0.08)
+        if union:
+            wanted = self._some_kinds()
+        distinct = not wanted and self.chance(0.12)
+        if distinct:
             parts.append(Node("clause", (self.random.choice(("DISTINCT ", f"DISTINCT ON ({self.any(seen, 0)}) ")),)))
-        if not wanted and self.chance(0.12):
-            parts.append(Node("item", (self.random.choice(("*", f"{scope[0][0]}.*", scope[0][0])),)))
+        self.shown = top and not union and not distinct
+        whole = scope[0][0] if self.shown else next((a for a, cs in scope if _open(cs)), "")
+        if not wanted and whole and self.chance(0.12):
+            star = ("*",) if self.shown or all(_open(cs) for _, cs in scope) else ()
+            parts.append(Node("item", (self.random.choice((*star, f"{whole}.*", whole)),)))
         else:
             parts += self._listed([self._item(k, seen, depth) for k in (wanted or self._some_kinds())])
+        self.shown = False
         parts += [" FROM ", source]
         if self.chance(0.6):
             parts.append(Node("clause", (" WHERE ", self.bool(seen, depth))))
-        if not wanted and self.chance(0.08):
-            parts.append(self._union(depth))
+        if union:
+            parts.append(self._union(depth, wanted))
         if self.chance(0.35) and not any(
             isinstance(p, Node) and str(p).startswith((" UNION", "DISTINCT")) for p in parts
         ):
@@ -176,9 +212,9 @@ class Composer:
         parts.append(f" LIMIT {limit}")
         return Node("select", tuple(parts))
 
-    def _union(self, depth: int) -> Node:
+    def _union(self, depth: int, kinds: Sequence[str]) -> Node:
         how = self.random.choice(("UNION ALL", "UNION", "EXCEPT", "INTERSECT"))
-        return Node("clause", (f" {how} (", self.select(depth - 1), ")"))
+        return Node("clause", (f" {how} (", self.select(depth - 1, kinds), ")"))
 
     def _grouped(self, parts: list[str | Node], source: Node, seen: Scope, wanted: Sequence[str], depth: int) -> Node:
         keys = [] if wanted else [self.any(seen, depth - 1) for _ in range(self.random.choice((0, 1, 1, 2)))]
@@ -205,10 +241,12 @@ class Composer:
             if self.chance(0.5):
                 return Node("int", ("count(*)", *only))
             f = self.random.choice(("sum", "max", "min", "count", "bit_xor"))
-            return Node("int", (f"{f}(", self.expression("int", seen, depth - 1), ")::int", *only))
+            return Node("int", (f"({f}(", self.expression("int", seen, depth - 1), ")", *only, ")::int"))
         if kind == "bool":
             return Node("bool", (self.random.choice(("bool_or(", "bool_and(")), self.bool(seen, depth - 1), ")", *only))
         if kind == "text":
+            if self.chance(0.15):
+                return Node("text", ("(array_agg(", self.expression("text", seen, 0), ")", *only, ")::text"))
             if self.chance(0.3):
                 by = self.any(seen, 0)
                 return Node(
@@ -285,10 +323,14 @@ class Composer:
         while self.chance(0.28) and len(scope) < 3:
             other, more = self._one(depth - 1, [*scope, *outer])
             both = [*scope, *more]
-            shared = [c for c in scope[0][1] if c in more[0][1] and scope[0][1][c] != "row"]
+            shared = [
+                c for c, k in scope[0][1].items() if c in more[0][1] and (self.free or k[0] + more[0][1][c][0] != "~~")
+            ]
             how = self.random.choice(
                 ("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN", "NATURAL JOIN", ",")
             )
+            if how == "NATURAL JOIN" and not (self.free or all(_open(cs) for _, cs in both)):
+                how = "JOIN"
             lateral = str(other).startswith("LATERAL")
             if how in (",", "CROSS JOIN") or (lateral and how in ("RIGHT JOIN", "FULL JOIN", "NATURAL JOIN")):
                 node = Node("from", (node, " CROSS JOIN ", other))
@@ -343,9 +385,10 @@ class Composer:
     def _item(self, kind: str, seen: Scope, depth: int) -> Node:
         if self.chance(0.08):
             over = self.random.choice(("ORDER BY ", "PARTITION BY "))
+            by = self.shaping(lambda: self.any(seen, 0))
             f = self.random.choice(("count(*)", "rank()", "row_number()", "dense_rank()"))
             if kind == "int":
-                return Node("item", (f"{f} OVER ({over}", self.any(seen, 0), ")"))
+                return Node("item", (f"{f} OVER ({over}", by, ")"))
         return Node("item", (self.expression(kind, seen, depth),))
 
     @staticmethod
@@ -364,7 +407,8 @@ class Composer:
 
     def column(self, kind: str, seen: Scope) -> Node | None:
         """A reference to a column of that kind, in one of the ways there are."""
-        found = [(a, c) for a, cs in seen for c, k in cs.items() if k == kind]
+        kinds = (kind, f"~{kind}") if self.shown or self.free else (kind,)
+        found = [(a, c) for a, cs in seen for c, k in cs.items() if k in kinds]
         if not found:
             return None
         a, c = self.random.choice(found)
@@ -383,10 +427,10 @@ class Composer:
         return self.pick(
             (3, lambda: self.call(kind, seen, depth)),
             (2, lambda: self.special(kind, seen, depth)),
-            (1, lambda: Node(kind, ("CASE WHEN ", self.bool(seen, depth - 1), " THEN ", self.expression(kind, seen, depth - 1),
+            (1, lambda: Node(kind, ("CASE WHEN ", self.shaping(lambda: self.bool(seen, depth - 1)), " THEN ", self.expression(kind, seen, depth - 1),
                                     " ELSE ", self.expression(kind, seen, depth - 1), " END"))),
             (1, lambda: Node(kind, ("coalesce(", self.expression(kind, seen, depth - 1), ", ", self.literal(kind), ")"))),
-            (1.2, lambda: Node(kind, ("(", self.select(depth - 1, [kind], seen), ")"))),
+            (1.2, lambda: Node(kind, ("(", self.shaping(lambda: self.select(depth - 1, [kind], seen)), ")"))),
             (0.6, lambda: Node(kind, ("nullif(", self.expression(kind, seen, depth - 1), ", ", self.literal(kind), ")"))),
         )  # fmt: skip
 
@@ -409,7 +453,7 @@ class Composer:
         """A function of that kind."""
         if kind not in FUNCTIONS:
             return self.literal(kind)
-        f, takes = self.random.choice(FUNCTIONS[kind])
+        f, takes = self.random.choice([f for f in FUNCTIONS[kind] if self.free or f[0] not in self.shut])
         arguments: list[str | Node] = []
         for i, k in enumerate(takes.split(",")):
             node = self.row(seen) if k == "row" else self.expression(k, seen, depth - 1)
@@ -418,7 +462,10 @@ class Composer:
 
     def row(self, seen: Scope) -> Node:
         """A whole row."""
-        a = self.random.choice(seen)[0]
+        rows = [a for a, cs in seen if self.shown or self.free or _open(cs)]
+        if not rows:
+            return Node("row", ("ROW(1, 2)",))
+        a = self.random.choice(rows)
         return Node("row", (self.random.choice((a, f"{a}.*", f"ROW({a}.*)", f"({a})")),))
 
     def special(self, kind: str, seen: Scope, depth: int) -> Node:
@@ -466,7 +513,7 @@ class Composer:
             (1, lambda: Node("bool", ("(", self.expression("text", seen, inner), " LIKE ", self.literal("text"), ")"))),
             (1, lambda: Node("bool", ("(", self.expression(kind, seen, inner), " IN (", self.select(inner, [kind], seen), "))"))),
             (1, lambda: Node("bool", ("EXISTS (", self.select(inner, ["int"], seen), ")"))),
-            (0.4, lambda: Node("bool", ("(", self.expression("int", seen, inner), " =?= ", self.literal("text"), ")"))),
+            (0.4 if self.free else 0, lambda: Node("bool", ("(", self.expression("int", seen, inner), " =?= ", self.literal("text"), ")"))),
             (0.5, lambda: Node("bool", ("(", self.row(seen), " IS NOT NULL)"))),
             (0.4, lambda: Node("bool", ("(", self.expression("json", seen, inner), " @> ", self.literal("json"), ")"))),
             (0.5, lambda: Node("bool", ("((", self.expression("int", seen, inner), ", ", self.expression("text", seen, inner), ") < (",
