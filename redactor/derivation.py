@@ -10,7 +10,7 @@ Computed once for a catalog, on demand and remembered; cycles (a view on a funct
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from redactor.catalog import Cast, Catalog, Constraint, Function, Operator, Relation, Trigger, Type
 from redactor.errors import RedactorError
@@ -53,6 +53,8 @@ class Derivation:
         self._harmless = harmless
         self._views: dict[int, tuple[tuple[Output, ...], Taint]] = {}
         self._functions: dict[int, Taint] = {}
+        self._types: dict[int, Taint] = {}
+        self._reached: dict[int, tuple[Relation, ...]] = {}
         self._busy: set[tuple[str, int]] = set()
         self._children: dict[int, list[Relation]] = {}
         for r in catalog.relations.values():
@@ -125,6 +127,8 @@ class Derivation:
                     # a key's value is a value of the column that it refers to
                     found[mine] |= there.get(theirs, CLEAN)
         for c in relation.columns:
+            # where a value stands beside another of its type, that one is made a value of the type
+            found[c.name] |= self.types_of((c.type_oid,))
             if c.generated is not None:
                 found[c.name] |= self._expression_over(c.generated, relation, found)
             elif c.default is not None:
@@ -351,10 +355,10 @@ class Derivation:
             return CLEAN if self._harmless(f.extension, f.name) else opaque("function", f.signature)
         if f.kind == "a":
             return join(self._part(oid) for oid in f.parts)
+        # an argument is made a value of its type
+        taint = self.types_of((*f.arguments, *f.all_arguments))
         if f.default_expressions:
-            taint = self._expression_over(f.default_expressions, None, {})
-        else:
-            taint = CLEAN
+            taint |= self._expression_over(f.default_expressions, None, {})
         match f.language:
             case "internal" if f.body in _RANGE_CONSTRUCTORS:
                 return taint
@@ -366,6 +370,21 @@ class Derivation:
                 return taint | reads(f, self)
             case _:
                 return opaque("function", f.signature)
+
+    def reached(self, f: Function) -> tuple[Relation, ...]:
+        """The relations that a function's body reads, as far as it can be read, whatever was declared."""
+        known = self._reached.get(f.oid)
+        if known is None:
+            # a recursive call reaches nothing that the function does not reach anyway
+            self._reached[f.oid] = ()
+            try:
+                taint = self._read(f)
+            except RedactorError:
+                taint = CLEAN
+            names = {c.of for c in taint if c.schema}
+            found = [r for n in sorted(names) if (r := self.catalog.relation(n)) is not None]
+            self._reached[f.oid] = known = tuple(found)
+        return known
 
     def _part(self, oid: int) -> Taint:
         f = self.catalog.functions.get(oid)
@@ -403,11 +422,31 @@ class Derivation:
         return self._part(c.function)
 
     def type(self, t: Type) -> Taint:
-        """What making a value of the type reads: a domain's checks, a type's own functions."""
+        """What making a value of the type reads: a domain's checks, a type's own functions, those of its parts."""
+        known = self._types.get(t.oid)
+        if known is None:
+            # all its parts, and theirs: a type may be a part of itself
+            parts = {t.oid: t}
+            waiting = [t]
+            while waiting:
+                part = waiting.pop()
+                row = self.catalog.relations.get(part.relation)
+                inner = [part.base, *(c.type_oid for c in row.columns)] if row is not None else [part.base]
+                found = [f for oid in inner if oid not in parts and (f := self.catalog.types.get(oid)) is not None]
+                parts.update((f.oid, f) for f in found)
+                waiting += found
+            self._types[t.oid] = known = join(self._made(p) for p in parts.values())
+        return known
+
+    def _made(self, t: Type) -> Taint:
         taint = join(self._part(f) for f in t.functions)
         for check in t.checks:
             taint |= self._expression_over(check, None, {})
         return taint
+
+    def types_of(self, oids: Iterable[int]) -> Taint:
+        """What making values of types reads, by their oids."""
+        return join(self.type(t) for oid in oids if (t := self.catalog.types.get(oid)) is not None)
 
     def casts_of(self, t: Type) -> tuple[Cast, ...]:
         """The casts that a statement which names the type may make: a value is made of its source type first."""

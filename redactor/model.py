@@ -190,7 +190,8 @@ class Own:
     """A relation, type or function that a session made itself and that the catalog cannot know yet.
 
     `columns` are its names in order where they are known. `temporary` ones live in pg_temp. `maker`: the end user on
-    whose behalf it was made, and who alone may read it.
+    whose behalf it was made, and who alone may read it. `sized`: a view of what takes more or less room on disk for
+    what is hidden in it.
     """
 
     schema: str
@@ -199,6 +200,7 @@ class Own:
     columns: tuple[str, ...] | None = None
     temporary: bool = True
     maker: Identity | None = None
+    sized: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -561,6 +563,10 @@ class Judge(Protocol):
 
     def decide(self, requester: Requester, context: Context, text: str) -> Decision:
         """What is to become of a text, of one statement or several, in that context."""
+        ...
+
+    def takes(self, requester: Requester, context: Context, types: tuple[int, ...]) -> Refuse | None:
+        """Why parameters of these types (oids) may not be given, if so: making a value of a type may read."""
         ...
 
     def tokens(self, text: str) -> tuple[TokenPlace, ...] | None:

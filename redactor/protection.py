@@ -98,7 +98,9 @@ class Shield:
         found = next((c.columns for c in relation.constraints if c.kind == "p"), ())
         put("primary", () if any(c in covers for c in found) else found)
         # of system relations figures are hidden, which are kept in fixed places
-        fixed = _is_system(relation.schema) or all(c.type in _FIXED for c in covers.values())
+        # NULL takes no room, so a column has one length only where there is none
+        filled = {c.name for c in relation.columns if c.not_null}
+        fixed = _is_system(relation.schema) or all(c.type in _FIXED and n in filled for n, c in covers.items())
         put("scattered", not fixed)
 
     def key(self) -> tuple[str, ...]:
@@ -250,7 +252,11 @@ class Clearance:
                 # what only derives from something hidden keeps nothing of it
                 text = f"NULL::{type_name}"
         exact = type_name == plain_type(column.type)
-        if not exact and text == f"NULL::{type_name}":
+        asks = bool(self.hidden(self._derivation.types_of((column.type_oid,))))
+        if asks and (exact or text != f"NULL::{type_name}"):
+            # what stands beside it would be made a value of its type, which asks
+            return Cover(name, "pg_catalog.text", "NULL::pg_catalog.text", True, self.hits(why), why)
+        if not exact and not asks and text == f"NULL::{type_name}":
             # a field of no row is NULL and of the domain, whose CHECK and NOT NULL are not asked
             text, exact = f"(NULL::{qualified(*relation.qualified)}).{identifier(column.name)}", True
         inserts = all(r.inserts for r in rulings)
@@ -391,7 +397,7 @@ class Clearance:
                     (f"generated column {column.name}", self._derivation.expression(column.generated, relation))
                 )
             made = self._derivation.catalog.types.get(column.type_oid)
-            if made is not None and made.kind == "d":
+            if made is not None:
                 taint = self._derivation.type(made)
                 if self.hidden(taint):
                     add(column.name, f"type {made.schema}.{made.name} reads {_listed(self.hidden(taint))}", taint)
@@ -483,7 +489,7 @@ _FIXED = frozenset(
         *("timestamp without time zone", "timestamp with time zone"),
     }
 )
-"""Types whose values are all of one length; a NULL still takes less room, which the rows' alignment seldom shows."""
+"""Types whose values are all of one length."""
 
 _BARE_TYPE = re.compile(r"([a-z_][a-z0-9_]*)((\[\])*)\Z")
 # types that the grammar itself knows; any other bare name is looked up, and a temporary table may have it

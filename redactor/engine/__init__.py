@@ -19,7 +19,8 @@ from redactor.derivation import Derivation
 from redactor.engine import behalf, startup, variants
 from redactor.engine.deciding import Deciding
 from redactor.engine.memory import Memory, Shelf
-from redactor.engine.refusal import imitation
+from redactor.engine.reading import reads
+from redactor.engine.refusal import imitation, of_kind, of_reading
 from redactor.engine.text import Text
 from redactor.engine.variants import Template
 from redactor.engine.world import World
@@ -61,6 +62,10 @@ _HARMLESS_KINDS = frozenset(
     }
 )
 """What leaves definitions as they are; after anything else by an exempt requester the catalog is read again."""
+
+
+_FIRST_OWN = 16384
+"""The first oid that is not PostgreSQL's own (FirstNormalObjectId in access/transam.h)."""
 
 
 class Engine:
@@ -181,6 +186,24 @@ class Engine:
             return False
         whole = sqlstate in ("23502", "23514") or sqlstate.startswith("44")
         return whole or shield.closed is not None or any(name in detail for name in shield.covers)
+
+    def takes(self, requester: Requester, context: Context, types: tuple[int, ...]) -> Refuse | None:
+        """Why parameters of these types may not be given, if so."""
+        own = [t for t in types if t >= _FIRST_OWN]
+        if not own or self.exempt(requester):
+            return None
+        world = self.world_under(self.roles_of(requester), context.now.order)
+        for oid in own:
+            known = self._catalog.types.get(oid)
+            if known is None and not context.now.owns:
+                # of a session that makes nothing it is another's, too new to be known
+                refused = of_kind(f"a parameter of type {oid}", "the type is not known", "Try again in some seconds.")
+            elif known is not None and (why := world.type(known)):
+                refused = of_reading(f"type {known.schema}.{known.name}", reads(why), world.clearance.hits(why))
+            else:
+                continue
+            return Refuse(Refuse.failing(), refused.problem, Footprint(), refused.hits, (), "<parameters>")
+        return None
 
     def begin(self, requester: Requester, parameters: Mapping[str, str], search_path: str | None) -> Context | Problem:
         """The context in which a session starts, or why it may not."""

@@ -7,11 +7,12 @@ over data that the requester may see, sequences and types; anything else needs a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from redactor.engine import hiding
-from redactor.engine.reading import Reading
-from redactor.engine.refusal import of_gap, of_kind, of_write
+from redactor.engine.reading import Reading, reads
+from redactor.engine.refusal import of_gap, of_kind, of_reading, of_write
 from redactor.model import Drop, Make, Own, SchemaChanged
 from redactor.sql.grammar import Node, Statement
 from redactor.sql.labels import walk
@@ -57,7 +58,8 @@ def _make(
 ) -> None:
     if temporary or not if_not_exists:
         # IF NOT EXISTS may find another's, which is then known once the catalog has been read again
-        reading.transitions.append(Make(Own(schema, name, kind, columns, temporary)))
+        sized = kind == "view" and reading.sized()
+        reading.transitions.append(Make(Own(schema, name, kind, columns, temporary, sized=sized)))
     if not temporary:
         reading.transitions.append(SchemaChanged())
 
@@ -180,6 +182,11 @@ def _check_parents(reading: Reading, parents: Iterable[Node]) -> None:
 def _check_like(reading: Reading, like: Node) -> None:
     ref = _ref(like["relation"])
     relation = reading.resolve(ref, located=False)
+    for c in relation.columns if relation is not None else ():
+        made = reading.world.catalog.types.get(c.type_oid)
+        why = reading.world.type(made) if made is not None else ()
+        if made is not None and why:
+            raise of_reading(f"type {made.schema}.{made.name}", reads(why), reading.world.clearance.hits(why))
     # defaults and generated columns of a shielded table may read what it hides
     if relation is not None and like.get("options") and not reading.world.shield(relation).open:
         raise of_kind(
@@ -289,7 +296,7 @@ def rename(reading: Reading, node: Node, statement: Statement) -> None:
     if own is not None and node.get("renameType") != "OBJECT_COLUMN":
         reading.transitions += [
             Drop(own.schema, own.name),
-            Make(Own(own.schema, node["newname"], own.kind, own.columns, own.temporary)),
+            Make(replace(own, name=node["newname"])),
         ]
     else:
         _forget_columns(reading, node["relation"])
@@ -301,7 +308,7 @@ def _forget_columns(reading: Reading, relation: Node) -> None:
     if own is not None:
         reading.transitions += [
             Drop(own.schema, own.name),
-            Make(Own(own.schema, own.name, own.kind, None, own.temporary)),
+            Make(replace(own, columns=None)),
         ]
 
 

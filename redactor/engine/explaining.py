@@ -1,7 +1,8 @@
-"""EXPLAIN: the plan of a statement that is itself judged, without figures that hang on how hidden data are stored.
+"""EXPLAIN: the plan of a statement that is itself judged, unless hidden data have a part in choosing it.
 
-Costs and row estimates are made of page counts, which depend on the length of hidden columns; plans of statements
-that touch no relation with hidden columns stay whole.
+A plan is chosen by how many pages a table has, whatever the settings, and those depend on how long its hidden values
+are: of such tables none is shown (docs/decisions/0030). Where hidden values all take the same room, the plan is shown
+without figures. Plans of statements that touch no relation with hidden columns stay whole.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ def explain(reading: Reading, node: Node, statement: Statement) -> None:
             reading.query(query[kind]["query"], alone=False, output=False)
         case _:
             raise of_kind(f"EXPLAIN of {kind.removesuffix('Stmt')}", "it is not among what may be explained")
+    if not reading.may_ddl:
+        _refuse_sized(reading)
     shielded = [
         n
         for n in reading.relations
@@ -52,6 +55,25 @@ def explain(reading: Reading, node: Node, statement: Statement) -> None:
     if options.get("verbose"):
         raise of_kind("EXPLAIN (VERBOSE)", f"it shows expressions over protected columns of {shielded[0]}")
     _hide_figures(reading, node, statement, options)
+
+
+def _refuse_sized(reading: Reading) -> None:
+    """Refuses where the plan is chosen by how much room hidden values take."""
+    world = reading.world
+    relations = [r for n in reading.relations if (r := world.catalog.relation(n)) is not None]
+    for name in reading.functions:
+        # a function in SQL may be replaced by its body, whose plan is then shown
+        called = [f for f in world.catalog.functions_named(name.split(".")[-1]) if f.language == "sql"]
+        relations += [r for f in called for r in world.derivation.reached(f)]
+    sized = next((str(r.qualified) for r in relations if world.sized(r)), None)
+    if sized is None and reading.sized_own:
+        sized = reading.sized_own[0]
+    if sized is not None:
+        raise of_kind(
+            f"EXPLAIN of a statement that reads {sized}",
+            "which plan is chosen hangs on how much room its protected columns take",
+            "Explain it on a copy with made-up data, or ask one whose policy role has may_ddl.",
+        )
 
 
 def _tells(reading: Reading, relation: Relation) -> bool:

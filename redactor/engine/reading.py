@@ -16,6 +16,7 @@ from redactor.engine import behalf, hiding, opening, rows, writing
 from redactor.engine.refusal import Refused, imitation, of_gap, of_kind, of_reading, of_use
 from redactor.engine.text import Text
 from redactor.engine.world import World
+from redactor.errors import RedactorError
 from redactor.model import (
     NOWHERE,
     ColumnName,
@@ -32,6 +33,7 @@ from redactor.model import (
     Use,
 )
 from redactor.protection import Shield
+from redactor.sql import grammar
 from redactor.sql.builtins import Effect, Kind, Verdict
 from redactor.sql.grammar import Node
 from redactor.sql.labels import AGGREGATES, walk
@@ -64,6 +66,7 @@ class Reading:
         self.may_ddl = False
         self.speaks = False
         self.grant: Grant | None = None
+        self.sized_own: list[str] = []
         self.again: Callable[[str], Decision] = _never
         self._bindings: dict[int, tuple[Relation | None, Own | None]] = {}
         self._shields: dict[int, Shield] = {}
@@ -196,6 +199,8 @@ class Reading:
                 hiding.qualify(self.text, ref, found.relation.schema)
         elif found.own is not None:
             behalf.guard(self.context, found.own)
+            if found.own.sized:
+                self.sized_own.append(found.own.name)
             name = RelationName(found.own.schema, found.own.name)
             self.relations[name] = None
             if self.world.has_protected_namesake(name):
@@ -215,6 +220,12 @@ class Reading:
         """The session's own object that a resolved relation is."""
         known = self._bindings.get(id(ref.node))
         return known[1] if known else None
+
+    def sized(self) -> bool:
+        """Whether hidden values decide how much room anything takes that the statement reads."""
+        catalog = self.world.catalog
+        found = (catalog.relation(n) for n in self.relations)
+        return bool(self.sized_own) or any(r is not None and self.world.sized(r) for r in found)
 
     def _target(self, ref: RelationRef) -> None:
         relation = self.resolve(ref)
@@ -312,7 +323,7 @@ class Reading:
             for o in self.names.operators(schema, name):
                 why = self.world.clearance.hidden(self.world.derivation.operator(o))
                 if why:
-                    raise of_reading(f"operator {o.schema}.{o.name}", _reads(why), self.world.clearance.hits(why))
+                    raise of_reading(f"operator {o.schema}.{o.name}", reads(why), self.world.clearance.hits(why))
         self._types(found)
         for name in found.attributes:
             # r.full_card is full_card(r) where r has no such column
@@ -328,7 +339,7 @@ class Reading:
         for t in mentioned:
             why = self.world.type(t)
             if why:
-                raise of_reading(f"type {t.schema}.{t.name}", _reads(why), self.world.clearance.hits(why))
+                raise of_reading(f"type {t.schema}.{t.name}", reads(why), self.world.clearance.hits(why))
             for c in self.world.derivation.casts_of(t):
                 target = self.world.catalog.types.get(c.target)
                 # an explicit cast happens where the statement names its target; the others may happen anywhere
@@ -336,7 +347,7 @@ class Reading:
                     continue
                 why = self.world.clearance.hidden(self.world.derivation.cast(c))
                 if why:
-                    raise of_reading(f"a cast of {t.schema}.{t.name}", _reads(why), self.world.clearance.hits(why))
+                    raise of_reading(f"a cast of {t.schema}.{t.name}", reads(why), self.world.clearance.hits(why))
 
     def _takes_row(self, f: Function) -> bool:
         t = self.world.catalog.types.get(f.arguments[0])
@@ -371,7 +382,7 @@ class Reading:
         if why:
             raise of_reading(
                 f"function {f.signature}",
-                _reads(why),
+                reads(why),
                 self.world.clearance.hits(why),
                 "If it tells nothing of them, a data steward can declare it safe in the catalog file.",
             )
@@ -462,10 +473,15 @@ class Reading:
         name = constant(args[verdict.argument - 1]) if len(args) >= verdict.argument else None
         if name is None:
             raise of_kind(f"function {ref.name}", verdict.because, "Give the type's name as a constant.")
-        last = name.split("(")[0].split(".")[-1].strip(' "[]').lower()
-        for t in self.names.types(None, last):
-            if self.world.type(t):
-                raise of_kind(f"function {ref.name}", verdict.because)
+        try:
+            (named,) = grammar.parse(f"SELECT NULL::{name}".encode())
+            (target,) = named.node["SelectStmt"]["targetList"]
+            (cast,) = (target["ResTarget"]["val"]["TypeCast"],)
+        except (RedactorError, ValueError, KeyError):
+            raise of_kind(f"function {ref.name}", "its type is not the name of one") from None
+        if set(named.node["SelectStmt"]) - {"targetList", "limitOption", "op"} or "A_Const" not in cast["arg"]:
+            raise of_kind(f"function {ref.name}", "its type is not the name of one")
+        self._types(survey(named.node))
 
     def _setting(self, ref: FunctionRef, node: Node, alone: bool) -> None:
         if ref.name != "set_config":
@@ -516,7 +532,7 @@ def _never(text: str) -> Decision:
     raise AssertionError("a reading without an engine has nothing to ask")
 
 
-def _reads(columns: Iterable[ColumnName]) -> str:
+def reads(columns: Iterable[ColumnName]) -> str:
     words = []
     for c in columns:
         if not c.schema:

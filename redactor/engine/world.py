@@ -48,6 +48,7 @@ class World:
         self._sequences: tuple[int, ...] | None = None
         self._namesakes: dict[str, list[str]] | None = None
         self._types: dict[int, tuple[ColumnName, ...]] = {}
+        self._sized: dict[int, bool] = {}
         self._names: tuple[object, Names] | None = None
 
     def names(self, context: Context) -> Names:
@@ -128,6 +129,14 @@ class World:
                 if toast and oids:
                     parts.append("relname LIKE 'pg\\_toast\\_%'")
                 return " OR ".join(parts) if parts else None
+            case How.PREDICATE:
+                oids = self.figures
+                listed = ",".join(map(str, oids))
+                return (
+                    f"{keys[0]}::pg_catalog.oid = ANY ('{{{listed}}}'::pg_catalog.oid[]) AND mode = 'SIReadLock'"
+                    if oids
+                    else None
+                )
             case How.NAME:
                 names = [r.qualified for r in self._protected()]
                 if not names:
@@ -169,6 +178,27 @@ class World:
                 )
             )
         return self._sequences
+
+    def sized(self, relation: Relation) -> bool:
+        """Whether hidden values decide how much room a relation, or what a view reads, takes on disk."""
+        known = self._sized.get(relation.oid)
+        if known is None:
+            # a view that reads itself through a function ends here
+            self._sized[relation.oid] = False
+            self._sized[relation.oid] = known = self._find_sized(relation)
+        return known
+
+    def _find_sized(self, relation: Relation) -> bool:
+        if relation.schema in _SYSTEM:
+            return False
+        shield = self.shield(relation)
+        if relation.kind != "v" and (shield.ordered or shield.scattered or shield.closed is not None):
+            return True
+        below = [self.catalog.relations[o] for o, _ in relation.reads if o in self.catalog.relations]
+        if relation.kind != "v":
+            # reading a table reads what inherits from it
+            below = list(self.derivation.children(relation))
+        return any(self.sized(r) for r in below)
 
     def has_protected_namesake(self, name: RelationName) -> bool:
         """Whether a relation of the same name in another schema hides anything."""

@@ -27,7 +27,7 @@ What an application may notice:
   rows leave them out of UPDATE (Django: `save(update_fields=...)`; Hibernate: `updatable` false; TypeORM: `update`
   false);
 - `GROUP BY` and `DISTINCT` over hidden columns pass where the table's primary key is among them, else they are refused;
-- `EXPLAIN VERBOSE` of such a table is refused, which sqlx's `describe` asks, and with it its `query!` macros while they
+- `EXPLAIN` of such a table is refused, which sqlx's `describe` asks, and with it its `query!` macros while they
   are compiled: let an approved login do that (`cargo sqlx prepare`).
 
 | client | version | what was driven | result |

@@ -14,7 +14,8 @@ A probe is asked of a database, and what comes back is compared. Its fields:
 - `open`: it is known to leak through the proxy too, and why; the tests report it and do not fail.
 
 In texts `{{db}}` is the database's name, `{{server}}` the way to the server as dblink would be told, and
-`{{secret:homeland.7}}` a protected value of the side, for the steps of those who may know it.
+`{{secret:homeland.7}}` a protected value of the side, for the steps of those who may know it,
+`"{{oid:local_person}}"` the number of a type.
 """
 
 from __future__ import annotations

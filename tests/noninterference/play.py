@@ -73,6 +73,10 @@ class Target:
     def database(self) -> str:
         return str(conninfo_to_dict(self.dsn).get("dbname"))
 
+    def _oid(self, type_name: str) -> str:
+        with contextlib.closing(Client(make_conninfo(self.admin, user="postgres"), 10)) as admin:
+            return str(next(m[1][0] for m in admin.query(f"SELECT '{type_name}'::regtype::oid::int") if m[0] == "D"))
+
     def fill(self, statement: str) -> str:
         """A probe's text with its placeholders replaced."""
         if "{{" not in statement:
@@ -82,6 +86,7 @@ class Target:
             "{{server}}", f"host={to.get('host')} port={to.get('port')} dbname={to.get('dbname')}"
         )
         statement = statement.replace("{{host}}", str(to.get("host"))).replace("{{port}}", str(to.get("port")))
+        statement = re.sub(r'"\{\{oid:(\w+)\}\}"', lambda m: self._oid(m[1]), statement)
         return re.sub(r"\{\{secret:(\w+)\.(\d+)\}\}", lambda m: city.secret(self.side, m[1], int(m[2])), statement)
 
 

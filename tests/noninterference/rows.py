@@ -435,6 +435,7 @@ def tables(side: str) -> Tables:
         "ward_id words votes",
         many(12, lambda i: (1 + i % 10, _words("suggestion", i), _in(0, 60, "votes", i))),
     )
+    put("transit.desks", "desk_id person_id note", [(1, 15, "window"), (2, 48, "door"), (3, None, "hall")])
     put("health.refills", "refill_id drug payer", many(40, lambda i: (i, f"drug {i % 9}", secret(side, "refill", i))))
     put(
         "records.sheets",

@@ -117,6 +117,9 @@ class WordJudge:
     def tokens(self, text: str) -> tuple[TokenPlace, ...] | None:
         return behalf.places(text)
 
+    def takes(self, requester: Requester, context: Context, types: tuple[int, ...]) -> Refuse | None:
+        return None
+
     def speaks_for(self, requester: Requester) -> frozenset[str]:
         return frozenset({"city"}) if requester.login in self.speakers else frozenset()
 

@@ -7,7 +7,7 @@ kind promises; nothing here guesses.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from struct import Struct
+from struct import Struct, unpack_from
 
 from redactor.errors import ProtocolViolation
 from redactor.model import Origin, Problem
@@ -68,6 +68,11 @@ def parse_parts(body: bytes) -> tuple[bytes, bytes, bytes]:
     if len(types) < 2 or len(types) != 2 + 4 * u16.unpack_from(types)[0]:
         raise ProtocolViolation("invalid message format: Parse with a wrong number of parameter types")
     return body[:name_end], body[name_end + 1 : text_end], types
+
+
+def oids(types: bytes) -> tuple[int, ...]:
+    """The parameter types of a Parse message, as `parse_parts` gives them."""
+    return unpack_from(f"!{u16.unpack_from(types)[0]}I", types, 2)
 
 
 def named(body: bytes) -> tuple[int, bytes]:

@@ -326,13 +326,15 @@ class Requests:
         if weight is Weight.HEAVY or (weight is Weight.BACK and c.shifting()) or c.loose():
             c.hold(expected)
 
-    def _decide(self, text: str, heard: behalf.Heard | None) -> tuple[Decision, Requester | None]:
-        """The decision on a text, and who asked where the text itself names an end user."""
+    def _decide(
+        self, text: str, heard: behalf.Heard | None, types: bytes | None = None
+    ) -> tuple[Decision, Requester | None]:
+        """The decision on a text and its parameters' types, and who asked where the text itself names an end user."""
         c = self._c
-        if heard is None:
-            return c.judge.decide(c.requester, c.context, text), None
-        whose = heard.requester(c.requester)
-        return c.judge.decide(whose, heard.context(c.context), text), whose if heard.comment else None
+        whose = c.requester if heard is None else heard.requester(c.requester)
+        context = c.context if heard is None else heard.context(c.context)
+        refused = c.judge.takes(whose, context, messages.oids(types)) if types and len(types) > 2 else None
+        return refused or c.judge.decide(whose, context, text), whose if heard is not None and heard.comment else None
 
     def _whose(self, statement: Prepared) -> Requester | None:
         heard = statement.heard
@@ -400,7 +402,7 @@ class Requests:
             text = heard.text
             if heard.problem is not None:
                 return self._unheard(heard) or self._refuse_parse(name, behalf.refused(heard.problem), text, now)
-        decision, whose = self._decide(text, heard)
+        decision, whose = self._decide(text, heard, types)
         sent = text
         before: list[Effect] = []
         match decision:
@@ -534,7 +536,7 @@ class Requests:
         if late is not None:
             return self._refuse_parse(messages.RESERVED, late, statement.text, now, whose)
         if statement.judge is not c.judge or statement.key is not c.key:
-            decision, _ = self._decide(statement.text, statement.heard)
+            decision, _ = self._decide(statement.text, statement.heard, statement.types)
             if isinstance(decision, Refuse):
                 return self._refuse_parse(messages.RESERVED, decision, statement.text, now, whose)
             sent = decision.text if isinstance(decision, Redact) else statement.text
