@@ -131,12 +131,10 @@ class World:
                 return " OR ".join(parts) if parts else None
             case How.PREDICATE:
                 oids = self.figures
-                listed = ",".join(map(str, oids))
-                return (
-                    f"{keys[0]}::pg_catalog.oid = ANY ('{{{listed}}}'::pg_catalog.oid[]) AND mode = 'SIReadLock'"
-                    if oids
-                    else None
-                )
+                if not oids:
+                    return None
+                protected = f"{keys[0]}::pg_catalog.oid = ANY ('{{{','.join(map(str, oids))}}}'::pg_catalog.oid[])"
+                return f"{protected} AND (mode = 'SIReadLock' OR page IS NOT NULL)"
             case How.NAME:
                 names = [r.qualified for r in self._protected()]
                 if not names:

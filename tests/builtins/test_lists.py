@@ -264,7 +264,9 @@ def test_what_is_reached_without_a_name_is_harmless(builtins: Builtins, postgres
             "   FROM pg_aggregate WHERE aggfnoid < 16384))"
         ).fetchall()
     assert len(rows) > 1000
-    assert [n for (n,) in rows if not builtins.judge(n, version).harmless] == []
+    # by name these take any type, by its number; without a name, one that has been judged with its parts
+    of_parts = {"array_in", "domain_in", "multirange_in", "range_in", "record_in"}
+    assert {n for (n,) in rows if not builtins.judge(n, version).harmless} == of_parts
 
 
 def test_the_page_says_what_the_lists_say() -> None:

@@ -61,7 +61,7 @@ class How(Enum):
     RELATION = "relation"
     """Those whose column `keys[0]` holds the oid of a protected relation, or of its index, TOAST table or sequence."""
     PREDICATE = "predicate"
-    """As RELATION, of pg_locks: those that a serializable transaction holds on what it has read."""
+    """As RELATION, of pg_locks: locks on pages and rows, and those that a serializable transaction reads under."""
     NAME = "name"
     """Those whose columns `keys` hold schema and name of a protected relation or its sequence."""
     SESSION = "session"
