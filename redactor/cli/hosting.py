@@ -18,7 +18,7 @@ from pathlib import Path
 
 import uvicorn
 
-from redactor.audit.entry import Closed
+from redactor.audit.entry import Closed, Draft
 from redactor.cli import oplog
 from redactor.cli.companion import CHILD
 from redactor.cli.files import known_tags
@@ -35,6 +35,7 @@ from redactor.proxy.doorstep import sockets
 from redactor.store import Log, Reader
 from redactor.store.accounts import Accounts
 from redactor.store.database import Database
+from redactor.store.orders import Desk
 
 AGAIN_SECONDS = 5.0
 ENTER_SECONDS = 1.0
@@ -74,7 +75,7 @@ async def site(path: Path) -> AsyncIterator[Site]:
         register = Register(config.log.directory / "console" / "register.db")
         stack.push_async_callback(_end, asyncio.create_task(_enter(register, config), name="register"))
 
-        def note(closed: Closed) -> None:
+        def note(closed: Closed | Draft) -> None:
             try:
                 asyncio.run_coroutine_threadsafe(log.note(closed), loop).result(NOTE_SECONDS)
             except TimeoutError:
@@ -93,6 +94,7 @@ async def site(path: Path) -> AsyncIterator[Site]:
             reader=read,
             register=register,
             accounts=Accounts(accounts),
+            desk=Desk(accounts, note, time.time),
             files=seen.files,
             judge=judge,
             note=note,

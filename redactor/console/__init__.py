@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from redactor import __version__
-from redactor.console import access, catalog, decision, entrance, health, refusals
+from redactor.console import access, catalog, decision, entrance, health, orders, refusals
 from redactor.console.guard import Gate, SignIn, guarded, is_api, unguarded
 from redactor.console.pages import render
 from redactor.console.site import Files, Site
@@ -32,11 +32,12 @@ ROUTERS: list[APIRouter] = [
     decision.router,
     access.router,
     catalog.router,
+    orders.router,
     health.router,
 ]
 """What is served, in order."""
 
-BANNERS: list[Callable[[Request], list[str]]] = []
+BANNERS: list[Callable[[Request], list[str]]] = [orders.banner]
 """What is told at the head of every page: each gives sentences, in the reader's language, or none."""
 
 PUBLIC = frozenset({"/login", "/preferences", "/alive"})

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from redactor.audit.entry import Closed
+from redactor.audit.entry import Closed, Draft
 from redactor.config import Config
 from redactor.console.register import Register
 from redactor.engine import Engine
@@ -20,6 +20,7 @@ from redactor.policy import Policy
 from redactor.review import Review
 from redactor.store import Health, Reader
 from redactor.store.accounts import Accounts
+from redactor.store.orders import Desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class Site:
     accounts: Accounts
     files: Callable[[], Files]
     judge: Callable[[str], Engine | None]
-    note: Callable[[Closed], None]
+    desk: Desk
+    note: Callable[[Closed | Draft], None]
     health: Callable[[], Health]
     clock: Callable[[], float]
     reload: Callable[[], bool] = lambda: False

@@ -18,7 +18,7 @@ from typing import Any
 from argon2 import PasswordHasher
 
 from redactor import config, policy, review
-from redactor.audit.entry import Closed
+from redactor.audit.entry import Closed, Draft
 from redactor.console import Files, Site, create, credentials
 from redactor.console.register import Register
 from redactor.engine import Engine
@@ -26,6 +26,7 @@ from redactor.model import Entry
 from redactor.store import Log, Reader
 from redactor.store.accounts import Account, Accounts, Session, digest_of
 from redactor.store.database import Database
+from redactor.store.orders import Desk
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # starlette would have another client than httpx
@@ -132,7 +133,7 @@ def place(directory: Path, **changes: Any) -> Iterator[Place]:
             {"town": review.parse((directory / "catalog.yaml").read_text(), "catalog.yaml")},
         )
 
-    def note(closed: Closed) -> None:
+    def note(closed: Closed | Draft) -> None:
         run(log.note(closed))
 
     given: dict[str, Any] = {
@@ -141,6 +142,7 @@ def place(directory: Path, **changes: Any) -> Iterator[Place]:
         "reader": lambda: reader,
         "register": Register(directory / "console" / "register.db"),
         "accounts": accounts,
+        "desk": Desk(database, note, lambda: now[0]),
         "files": files,
         "judge": judges.get,
         "note": note,
