@@ -499,7 +499,8 @@ class Spend:
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """Publish a new snapshot before anything more of this session is decided (its own DDL has just passed)."""
+    """Publish a new snapshot before anything more of this session is decided: its own DDL has just passed, or an answer
+    names what the snapshot does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -583,6 +584,10 @@ class Judge(Protocol):
 
     def forbidden(self, requester: Requester) -> frozenset[tuple[int, int]]:
         """The (relation oid, attnum; 0: whole row) that no RowDescription to the requester may name."""
+        ...
+
+    def knows(self, relation: int, number: int) -> bool:
+        """Whether the snapshot has that column (attnum; 0 or less: any) of that relation (oid), or PostgreSQL has."""
         ...
 
     def tells(self, requester: Requester, sqlstate: str, relation: RelationName, detail: str) -> bool:

@@ -8,6 +8,7 @@ committed upstream before it was called; what cannot be read leaves the old judg
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -25,6 +26,9 @@ from redactor.review import Review
 
 LOOK_SECONDS = 5.0
 """From one look at the catalog's fingerprint to the next."""
+
+TOGETHER_SECONDS = 0.05
+"""From being told of DDL to looking."""
 
 Maker = Callable[[Catalog, Policy, Review], Judge]
 
@@ -46,6 +50,7 @@ class Published:
         self.reachable = True
         self._connection: asyncpg.Connection | None = None
         self._lock = asyncio.Lock()
+        self._told = asyncio.Event()
         self._begun = self._done = 0
 
     @property
@@ -90,10 +95,16 @@ class Published:
                 raise
 
     async def watch(self, every: float = LOOK_SECONDS) -> None:
-        """Look at the fingerprint every so many seconds, and refresh where it has changed; until cancelled."""
+        """Look at the fingerprint every so many seconds, or when told of DDL, and refresh where it has changed; until
+        cancelled."""
         log = oplog.logger()
         while True:
-            await asyncio.sleep(every)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(every):
+                    await self._told.wait()
+                # one look for all the statements of a migration that come close together
+                await asyncio.sleep(TOGETHER_SECONDS)
+            self._told.clear()
             try:
                 async with self._lock:
                     connection = await self._connected()
@@ -117,6 +128,7 @@ class Published:
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
             self._connection = await upstream.connect(self.database.upstream.url)
+            await upstream.listen(self._connection, self._told.set)
         return self._connection
 
     async def _read(self) -> None:

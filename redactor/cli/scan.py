@@ -68,6 +68,10 @@ def scan(
         str | None,
         typer.Option("--export", help="Print the confirmed tags for openmetadata, datahub or seclabel; scans nothing."),
     ] = None,
+    trigger: Annotated[
+        bool,
+        typer.Option("--trigger", help="Print the event trigger with which DDL is noticed at once; scans nothing."),
+    ] = False,
     proxies: Annotated[
         bool, typer.Option("--proxies", help="List what gives tagged columns away by correlation; tags nothing.")
     ] = False,
@@ -77,6 +81,11 @@ def scan(
     ] = False,
 ) -> None:
     """Propose tags for the columns of a database, with confidence and evidence; a person confirms them."""
+    if trigger:
+        from redactor.upstream import TRIGGER
+
+        typer.echo(TRIGGER, nl=False)
+        return
     if sum(x is not None for x in (database, columns, url)) != 1:
         raise typer.BadParameter("name a database of the configuration, or give --columns FILE, or --url URL")
     knowledge = load(pack)

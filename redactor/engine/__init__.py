@@ -63,6 +63,9 @@ _HARMLESS_KINDS = frozenset(
 )
 """What leaves definitions as they are; after anything else by an exempt requester the catalog is read again."""
 
+_FIRST_OF_USERS = 16384
+"""Oids below are PostgreSQL's own (FirstNormalObjectId)."""
+
 
 _FIRST_OWN = 16384
 """The first oid that is not PostgreSQL's own (FirstNormalObjectId in access/transam.h)."""
@@ -97,6 +100,7 @@ class Engine:
         self._worlds: dict[frozenset[str], World] = {}
         self._opened: OrderedDict[tuple[frozenset[str], Grant], World] = OrderedDict()
         self._forbidden: dict[frozenset[str], frozenset[tuple[int, int]]] = {}
+        self._numbers: dict[int, frozenset[int]] = {}
         self._memory = Memory(REMEMBERED_BYTES)
         text = f"{policy.digest} {digest(catalog)} {_reviewed(review)}"
         self._snapshot = hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -169,6 +173,18 @@ class Engine:
         if known is None:
             self._forbidden[roles] = known = self.world(roles).clearance.forbidden()
         return known
+
+    def knows(self, relation: int, number: int) -> bool:
+        """Whether the catalog has that column of that relation; what PostgreSQL brings is always known."""
+        if relation < _FIRST_OF_USERS:
+            return True
+        numbers = self._numbers.get(relation)
+        if numbers is None:
+            found = self._catalog.relations.get(relation)
+            if found is None:
+                return False
+            self._numbers[relation] = numbers = frozenset(c.number for c in found.columns)
+        return number <= 0 or number in numbers
 
     def tells(self, requester: Requester, sqlstate: str, relation: RelationName, detail: str) -> bool:
         """Whether the DETAIL of an error would show hidden values: a whole row, or a key with a hidden column in it.

@@ -457,7 +457,12 @@ class Relay(asyncio.Protocol):
 
     async def _refresh(self) -> None:
         place = self._session.place
-        assert place is not None, "only a session that is ready changes a schema"
+        assert place is not None, "only a session that is ready changes a schema, or sees that it has changed"
+        server = self._server
+        if server is not None and not self._server_paused and not server.is_closing():
+            # an answer may be waiting for the newer snapshot; what comes behind it stays where it is
+            self._server_paused = True
+            server.pause_reading()
         try:
             await self._services.refresh(place.name)
         except Exception:

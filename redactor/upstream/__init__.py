@@ -7,5 +7,6 @@ user's table.
 from redactor.upstream.connection import connect
 from redactor.upstream.fingerprint import fingerprint
 from redactor.upstream.introspect import read_catalog
+from redactor.upstream.notice import TRIGGER, listen
 
-__all__ = ["connect", "fingerprint", "read_catalog"]
+__all__ = ["TRIGGER", "connect", "fingerprint", "listen", "read_catalog"]

@@ -48,6 +48,9 @@ class Judged:
     def forbidden(self, requester: Requester) -> frozenset[tuple[int, int]]:
         return frozenset()
 
+    def knows(self, relation: int, number: int) -> bool:
+        return True
+
     def tells(self, requester: Requester, sqlstate: str, relation: RelationName, detail: str) -> bool:
         return False
 

@@ -79,6 +79,7 @@ class WordJudge:
     exempts: frozenset[str] = frozenset({"root"})
     speakers: frozenset[str] = frozenset()
     tripping: frozenset[tuple[int, int]] = frozenset()
+    news: frozenset[tuple[int, int]] = frozenset()
     refused: str = "-- refuse"
     redacted: tuple[str, str] = ("secret_a", "secret_b")
     texts: list[str] = field(default_factory=list)
@@ -128,6 +129,9 @@ class WordJudge:
 
     def forbidden(self, requester: Requester) -> frozenset[tuple[int, int]]:
         return self.tripping
+
+    def knows(self, relation: int, number: int) -> bool:
+        return (relation, number) not in self.news
 
     def tells(self, requester: Requester, sqlstate: str, relation: RelationName, detail: str) -> bool:
         return sqlstate == "23502" and relation.name == "secrets"

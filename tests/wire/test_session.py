@@ -480,6 +480,74 @@ def test_the_tripwire_ends_the_session_before_the_row_description() -> None:
     )
 
 
+def test_an_answer_that_names_what_the_snapshot_does_not_know_waits_for_a_newer_one() -> None:
+    old, new = frozenset({(7, 3)}), WordJudge()
+    desk = Desk(WordJudge(news=old)).log_in()
+    play(
+        """
+    client  Q SELECT 1
+      server  Q SELECT 1
+    server  T 7.1,7.3 | D x
+      refresh
+    server  D y | C SELECT 2
+    server  Z I
+    """,
+        desk,
+    )
+    desk.judge = new
+    play(
+        """
+    refreshed
+      client  T 7.1,7.3 | D x | D y | C SELECT 2 | Z I
+    client  Q SELECT 2
+      server  Q SELECT 2
+    """,
+        desk,
+    )
+
+
+def test_what_no_snapshot_knows_is_the_sessions_own_and_is_asked_for_once() -> None:
+    desk = Desk(WordJudge(news=frozenset({(7, 3)}))).log_in()
+    play(
+        """
+    client  Q SELECT 1
+      server  Q SELECT 1
+    server  T 7.3 | C SELECT 0 | Z I
+      refresh
+    refreshed
+      client  T 7.3 | C SELECT 0 | Z I
+    client  Q SELECT 1
+      server  Q SELECT 1
+    server  T 7.3 | C SELECT 0 | Z I
+      client  T 7.3 | C SELECT 0 | Z I
+    """,
+        desk,
+    )
+
+
+def test_what_the_newer_snapshot_hides_ends_the_session() -> None:
+    desk = Desk(WordJudge(news=frozenset({(7, 3)}))).log_in()
+    play(
+        """
+    client  Q SELECT 1
+      server  Q SELECT 1
+    server  T 7.3 | D x | C SELECT 1 | Z I
+      refresh
+    """,
+        desk,
+    )
+    desk.judge = WordJudge(tripping=frozenset({(7, 3)}))
+    play(
+        """
+    refreshed
+      record  s-1 refused tripwire:
+      client  E 42501 the result would have had a protected column in it
+      close  tripwire: a row description named a protected column, decision s-1
+    """,
+        desk,
+    )
+
+
 def test_a_fatal_error_of_the_server_is_the_last_word() -> None:
     play("""
     server  E 57P01 terminating connection due to administrator command

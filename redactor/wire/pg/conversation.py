@@ -228,6 +228,7 @@ class Conversation:
         "keeping",
         "key",
         "limits",
+        "looking",
         "offered",
         "place",
         "plans",
@@ -245,6 +246,7 @@ class Conversation:
         "stall",
         "turn",
         "unsettled",
+        "vouched",
     )
 
     def __init__(
@@ -281,6 +283,9 @@ class Conversation:
         self.copying = False
         self.fatal = False
         self.keeping = self.spending = False
+        self.looking = False
+        self.vouched: bytes | None = None
+        """A row description that was looked at by a snapshot read after it came."""
         self.offered: tuple[Grant, ...] | None = None
         self.turn = math.inf
         self.epoch = 0

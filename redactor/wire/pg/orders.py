@@ -111,6 +111,8 @@ def walk(replies: Replies, c: Conversation, data: bytes, now: float, out: list[E
         else:
             instead = replies.look(kind, data, at, stop, now)
             out.extend(instead or ())
+            if c.looking:
+                return at, 0
             if instead is None or kind == _READY:
                 out.append(ToClient(data[at:stop]))
             if replies.ended:

@@ -156,4 +156,4 @@ class Passage:
         if data[at] != 84 or stop < at + 5 or stop > end:
             return -1
         c = self._c
-        return stop if not c.forbidden or data[at + 5 : stop] in c.shapes else -1
+        return stop if c.exempt or data[at + 5 : stop] in c.shapes else -1

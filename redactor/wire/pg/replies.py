@@ -96,7 +96,7 @@ class Replies:
         else:
             whole = data if self.pending.empty else self.pending.joined(data)
             at = 0
-        if whole is not None and (self._c.keeping or self._c.spending):
+        if whole is not None and (self._c.keeping or self._c.spending or self._c.looking):
             if at:
                 out.append(ToClient(whole[:at]))
             self._walk_kept(whole[at:], now, out)
@@ -104,9 +104,9 @@ class Replies:
             self._walk(whole, at, now, out)
 
     def _walk_kept(self, data: bytes, now: float, out: list[Effect]) -> None:
-        """While rows wait to be counted: message by message."""
-        at, enough = orders.walk(self, self._c, data, now, out)
-        if self._c.keeping or self._c.spending:
+        """While rows wait to be counted, or for a newer snapshot: message by message."""
+        at, enough = (0, 0) if self._c.looking else orders.walk(self, self._c, data, now, out)
+        if self._c.keeping or self._c.spending or self._c.looking:
             self.pending.keep(memoryview(data)[at:], enough)
         elif at < len(data):
             self._walk(data[at:], 0, now, out)
@@ -166,7 +166,7 @@ class Replies:
                     elif (
                         kind == _DESCRIPTION
                         and (head is QUERY or head is DESCRIBE)
-                        and (not c.forbidden or data[at + HEADER : stop] in c.shapes)
+                        and (c.exempt or data[at + HEADER : stop] in c.shapes)
                     ):
                         if head is DESCRIBE:
                             queue.popleft()
@@ -192,6 +192,9 @@ class Replies:
                     if at > start:
                         out.append(ToClient(slice_of(data, start, at)))
                     out.extend(instead)
+                    if c.looking:
+                        self.pending.keep(memoryview(data)[at:], 0)
+                        return
                     start = stop
                     if kind == _READY:
                         start = at
@@ -227,8 +230,14 @@ class Replies:
         elif kind == _EMPTY:
             self._complete(head, b"")
         elif kind == _DESCRIPTION:
-            if not c.exempt and not self._harmless(data[at + HEADER : stop], head.whose):
-                return self._trip(now)
+            if not c.exempt:
+                harmless = self._harmless(data[at + HEADER : stop], head.whose)
+                if harmless is None:
+                    # nothing behind it leaves before it is looked at again, by a snapshot that is read now
+                    c.looking = c.refreshing = c.blocked = True
+                    return [Refresh()]
+                if not harmless:
+                    return self._trip(now)
             if head.kind == _D:
                 self._pop()
             told = head.origins[head.at] if head.at < len(head.origins) else ()
@@ -369,24 +378,39 @@ class Replies:
 
     # -------------------------------------------------------------- the tripwire
 
-    def _harmless(self, body: bytes, whose: Requester | None) -> bool:
+    def _harmless(self, body: bytes, whose: Requester | None) -> bool | None:
+        """Whether the requester may receive such rows; None: the snapshot is older than something in them."""
         c = self._c
-        if whose is not None:
-            forbidden = c.judge.forbidden(whose)
-            return not any((relation, n) in forbidden for relation, n in messages.origins(body) if relation)
-        if not c.forbidden:
+        forbidden = c.forbidden if whose is None else c.judge.forbidden(whose)
+        if whose is None and body in c.shapes:
             return True
-        if body in c.shapes:
-            return True
-        if any((relation, n) in c.forbidden for relation, n in messages.origins(body) if relation):
+        origins = [(relation, n) for relation, n in messages.origins(body) if relation]
+        if any(o in forbidden for o in origins):
             return False
-        if len(body) <= c.limits.shapes // 4:
+        if body != c.vouched and self._is_new(origins):
+            c.vouched = body
+            return None
+        c.vouched = None
+        if whose is None and len(body) <= c.limits.shapes // 4:
             c.shapes_size += len(body) + 100
             if c.shapes_size > c.limits.shapes:
                 c.shapes.clear()
                 c.shapes_size = len(body) + 100
             c.shapes.add(body)
         return True
+
+    def _is_new(self, origins: list[tuple[int, int]]) -> bool:
+        """Whether one of the columns was made after the snapshot, by somebody else.
+
+        What this session made in the transaction that is open, and its temporary tables, no snapshot ever knows. What
+        a snapshot that is read later does not know either is such a thing too: the statement's locks keep the rest.
+        """
+        c = self._c
+        if c.schema_changed:
+            return False
+        own = any(o.temporary for o in c.context.now.owns)
+        knows = c.judge.knows
+        return any(not knows(relation, n) and not (own and not knows(relation, 0)) for relation, n in origins)
 
     def _trip(self, now: float) -> list[Effect]:
         c = self._c

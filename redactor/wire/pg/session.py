@@ -158,6 +158,12 @@ class Session:
             conversation.refreshing = False
             conversation.renew()
             conversation.release()
+            if conversation.looking and self._replies is not None:
+                conversation.looking = False
+                self._replies.feed(b"", now, out)
+                if self._replies.ended:
+                    self._shut()
+                    return out
             self._go_on(now, out)
         except Exception as error:
             self._fail(error, out)
