@@ -203,7 +203,16 @@ def order_page(request: Request, id: str, person: Seeing) -> Response:
     return _order(request, id, person)
 
 
-def _order(request: Request, id: str, person: Person, wrong: str = "", status: int = 200) -> Response:
+@router.post("/orders/{id}/people", include_in_schema=False)
+def people_page(request: Request, id: str, person: Seeing) -> Response:
+    """The page with the ids and the paper's words, which is logged: who approves has to see whom it is about."""
+    _found(request, id)
+    return _order(request, id, person, people=site_of(request).desk.people(id, actor_of(person)))
+
+
+def _order(
+    request: Request, id: str, person: Person, wrong: str = "", status: int = 200, people: Order | None = None
+) -> Response:
     site, order = site_of(request), _found(request, id)
     now, scope = site.clock(), order.demand.scope
     state = standing(order, now)
@@ -228,6 +237,8 @@ def _order(request: Request, id: str, person: Person, wrong: str = "", status: i
         if scope is None or state not in (State.IN_REVIEW, State.APPROVED, State.ACTIVE)
         else rights(scope.openings, scope.login),
         wrong=wrong,
+        people=() if people is None or people.demand.scope is None else people.demand.scope.openings,
+        words=() if people is None or people.demand.scope is None else people.demand.scope.words,
     )
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
 from redactor.audit.entry import Closed as ClosedEntry
-from redactor.audit.entry import Draft, order_step
+from redactor.audit.entry import Draft, order_step, time_text
 from redactor.errors import LogUnavailable
 from redactor.model import Grant, Problem, Spend
 from redactor.orders import form, life, report
@@ -120,6 +121,14 @@ class Desk:
         query = select(notices.c.order).where(notices.c.role.in_(sorted(roles)), notices.c.seen_by == "").distinct()
         return sorted(self._database.call(lambda c: [str(x) for x in c.execute(query).scalars()]))
 
+    def people(self, id: str, actor: Actor) -> Order:
+        """The order with its ids and the paper's words, for who is to approve it; that they looked is logged first."""
+        order = self.find(id)
+        if not actor.has((*life.APPROVERS, "auditor")):
+            raise NotAllowed("that takes one of the roles counsel, steward, operator, auditor")
+        self._note(order_step(self._clock(), id, "people seen", actor.name, actor.roles, _about(order)))
+        return order
+
     def seen(self, id: str, actor: Actor) -> None:
         """Somebody has seen the notices of an order that were for their roles."""
         which = (notices.c.order == id) & notices.c.role.in_(sorted(actor.roles)) & (notices.c.seen_by == "")
@@ -163,12 +172,33 @@ class Tills:
         # what has not changed stays the same object: sessions look no further then
         self._grants = {key: old if (old := self._grants.get(key)) == new else new for key, new in fresh.items()}
 
-    async def watch(self, every: float = LOOK_SECONDS) -> None:
+    async def watch(self, every: float = LOOK_SECONDS, clock: Callable[[], float] = time.time) -> None:
         """Look every so many seconds; until cancelled. While the store is down none can be used."""
         while True:
             await asyncio.sleep(every)
             with contextlib.suppress(LogUnavailable):
                 await self.look()
+                await self.settle(clock())
+
+    async def settle(self, at: float) -> None:
+        """Orders whose time is over become expired. Raises LogUnavailable."""
+        for grant in [g for many in self._grants.values() for g in many if at >= g.ends]:
+            await self._expire(grant.id, at)
+
+    async def _expire(self, id: str, at: float) -> None:
+        def work(c: Connection) -> Order | None:
+            row = c.execute(select(orders.c.record).where(orders.c.id == id).with_for_update()).scalar()
+            with contextlib.suppress(NotAllowed):
+                before = form.read(row or "")
+                order = life.after(before, Expired(), Actor(life.SYSTEM), at)
+                # kept first: of several nodes that see it one says so; nothing is open any more whoever says what
+                return order if _replace(c, before, order) else None
+            return None
+
+        order = await self._database.run(work, write=True)
+        if order is not None:
+            await self._note(order_step(at, id, "expired", life.SYSTEM, (), _about(order)))
+            await self.look()
 
     async def spend(self, spend: Spend) -> Problem | None:
         """Count rows, in the store and then in the log; None: they may be shown. Raises LogUnavailable."""
@@ -230,11 +260,13 @@ def _about(order: Order) -> dict[str, Any]:
     }
     if scope is not None:
         about |= {
+            "begins": time_text(scope.begins),
             "cap": scope.cap,
             "columns": [
                 {"column": f"{o.relation}.{c}", "use": "output"} for o in scope.openings for c in sorted(o.columns)
             ],
             "database": scope.database,
+            "ends": time_text(scope.ends),
             "login": scope.login,
             "people": scope.people,
         }

@@ -85,6 +85,7 @@ def entries(office: Installation) -> list[dict[str, Any]]:
 def test_from_the_form_to_the_report(office: Installation) -> None:
     id = received(office)
     assert "in review" in orders("show", id)
+    assert "public.people.id: 1" in orders("people", id, "--as", "carla")
     assert "one more" in orders("approve", id, "--as", "carla", "--role", "counsel").lower()
     office.serve()
     with office.connect("ordinary") as c:
@@ -127,7 +128,7 @@ def test_from_the_form_to_the_report(office: Installation) -> None:
     until(lambda: sum(v.get("step") == "closed" for v in entries(office)) == 1)
     found = entries(office)
     assert [v["step"] for v in found if v["kind"] == "order"] == [
-        *("received", "approved", "approved", "used", "used", "used up", "closed")
+        *("received", "people seen", "approved", "approved", "used", "used", "used up", "closed")
     ]
     decisions = {v["decision"] for v in found if v["kind"] == "decision"}
     assert {v["decision"] for v in found if v.get("step") == "used"} <= decisions

@@ -94,6 +94,16 @@ def test_from_the_form_to_the_ledger(console: Place) -> None:
     assert CANARY not in str(console.leaves())
 
 
+def test_whom_it_names_is_shown_to_who_asks_and_logged(console: Place) -> None:
+    id = entered(console)
+    status, text = step(console, "counsel", id, "people")
+    assert status == 200
+    assert CANARY in text
+    assert "the alien number of the person named" in text
+    assert steps(console) == ["received", "people seen"]
+    assert step(console, "auditor", id, "people")[0] == 200
+
+
 def test_refused_at_the_desk(console: Place) -> None:
     id = entered(console, judge_title="Immigration Judge")
     page = console.client("counsel").get(f"/orders/{id}").text

@@ -194,6 +194,34 @@ def test_time_over_is_an_entry_too(office: Office) -> None:
     assert office.steps().count("expired") == 1
 
 
+def test_the_proxy_notes_it_once_too(office: Office) -> None:
+    office.approved()
+    one, other = office.tills(), office.tills()
+
+    async def settle(at: float) -> None:
+        for t in (one, other):
+            await t.look()
+        for t in (one, other):
+            await t.settle(at)
+
+    asyncio.run(settle(NOW + 3600))
+    assert office.desk.find("o-1").state is State.APPROVED
+    asyncio.run(settle(NOW + 73 * 3600))
+    assert office.desk.find("o-1").state is State.EXPIRED
+    assert one.grants_of("city", "officer") == ()
+    assert office.steps().count("expired") == 1
+
+
+def test_who_looks_whom_it_names_is_logged(office: Office) -> None:
+    office.desk.enter("o-1", demand(), {"steward"})
+    scope = office.desk.people("o-1", COUNSEL).demand.scope
+    assert scope is not None
+    assert [o.keys for o in scope.openings] == [frozenset({"2", "4"})]
+    with pytest.raises(NotAllowed):
+        office.desk.people("o-1", Actor("nobody"))
+    assert office.steps() == ["received", "people seen"]
+
+
 def test_an_emergency_is_told_to_the_others(office: Office) -> None:
     office.desk.enter("o-1", demand(**DANGER), {"steward"})
     office.desk.take("o-1", Approved("operator"), OPERATOR)

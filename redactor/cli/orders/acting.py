@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from redactor.cli.orders.place import DEFAULT, As, ConfigFile, Id, Stdin, act
-from redactor.cli.orders.telling import entered, print_order
+from redactor.cli.orders.telling import entered, plain, print_order
 from redactor.orders import form
 from redactor.orders.life import Actor, Answered, Approved, Closed, Refused, Reviewed, Revoked, Step, refusal_text
 from redactor.orders.order import Lane, Order, State
@@ -95,6 +95,16 @@ def revoke(id: Id, who: As, because: Because, config: ConfigFile = DEFAULT, stdi
 def review(id: Id, who: As, because: Because, config: ConfigFile = DEFAULT, stdin: Stdin = False) -> None:
     """Counsel's word on an emergency that one person had approved; it is closed only after it."""
     _take(config, who, stdin, id, Reviewed(because))
+
+
+def people(id: Id, who: As, config: ConfigFile = DEFAULT, stdin: Stdin = False) -> None:
+    """Show the ids that an order names and the paper's words for each column. Who looks is logged."""
+    order = act(config, who, stdin, lambda desk, actor: desk.people(id, actor))
+    scope = order.demand.scope
+    for o in () if scope is None else scope.openings:
+        typer.echo(plain(f"{o.relation}.{o.key}: {', '.join(sorted(o.keys))}"))
+    for column, words in () if scope is None else scope.words:
+        typer.echo(plain(f"{column}: {words}"))
 
 
 def close(id: Id, who: As, config: ConfigFile = DEFAULT, stdin: Stdin = False) -> None:

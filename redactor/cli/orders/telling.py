@@ -66,9 +66,13 @@ def print_order(order: Order) -> None:
     console.print(_plain(f"state: {standing(order, now).value}" + (f" ({order.because})" if order.because else "")))
 
 
+def plain(text: object) -> str:
+    """The text with nothing in it that a terminal would obey."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda m: f"\\x{ord(m[0]):02x}", str(text))
+
+
 def _plain(text: object, style: str = "") -> Text:
-    shown = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda m: f"\\x{ord(m[0]):02x}", str(text))
-    return Text(shown, style)
+    return Text(plain(text), style)
 
 
 def list_orders(
