@@ -78,6 +78,7 @@ def answered(*written: str) -> bytes:
 
 BATCH = sent("B a", "D P:", "E", "S")
 BARE = sent("B a", "E", "S")
+UNNAMED = sent("P : SELECT 2", "B ", "D P:", "E", "S")
 QUERY = sent("Q SELECT 1")
 ROWS = answered("2", "T 0.0", "D one", "D two", "C SELECT 2", "Z I")
 KNOWN = [
@@ -85,6 +86,10 @@ KNOWN = [
     ("server", answered("1", "Z I")),
     ("client", BATCH),
     ("server", ROWS),
+    ("client", QUERY),
+    ("server", answered("T 0.0", "D one", "C SELECT 1", "Z I")),
+    ("client", UNNAMED),
+    ("server", answered("1", "2", "T 0.0", "D one", "C SELECT 1", "Z I")),
     ("client", QUERY),
     ("server", answered("T 0.0", "D one", "C SELECT 1", "Z I")),
 ]
@@ -105,6 +110,8 @@ def known() -> Desk:
         (BATCH, answered("2", "n", "C INSERT 0 1", "Z I")),
         (BARE, answered("2", "D one", "C SELECT 1", "Z I")),
         (BARE, answered("2", "C UPDATE 3", "Z I")),
+        (UNNAMED, answered("1", "2", "T 0.0", "D one", "C SELECT 1", "Z I")),
+        (UNNAMED, answered("1", "2", "n", "C UPDATE 1", "Z I")),
         (QUERY, answered("T 0.0", "C SELECT 0", "Z I")),
         (QUERY, answered("C UPDATE 1", "Z I")),
     ],
@@ -188,7 +195,14 @@ def test_stories_are_the_same_both_ways(story: list[list[str]], sizes: list[int]
 
 
 common = st.sampled_from(
-    [["B a", "D P:", "E", "S"], ["B a", "E", "S"], ["Q SELECT 1"], ["B ", "E", "S"], ["P : SELECT 1"]]
+    [
+        ["B a", "D P:", "E", "S"],
+        ["B a", "E", "S"],
+        ["P : SELECT 2", "B ", "D P:", "E", "S"],
+        ["Q SELECT 1"],
+        ["B ", "E", "S"],
+        ["P : SELECT 1"],
+    ]
 )
 often = st.lists(st.one_of(common, common, common, steps), min_size=1, max_size=12)
 
@@ -206,6 +220,7 @@ def test_stories_of_common_batches_are_the_same_both_ways(parts: list[list[str]]
 
 
 REPLIES = "2/T 0.0/T 7.1/D one/C SELECT 1/Z I/Z T/Z E/n/E 42601 no/s/I/1/3/A x/N x/S search_path=hidden/G/H/c/d x/V/t"
+SAID = [BATCH, BARE, QUERY, UNNAMED, sent("B ", "E", "S"), sent("X")]
 replies = st.lists(st.sampled_from(REPLIES.split("/")), max_size=7)
 spoilt = st.one_of(
     st.just(lambda data: data),
@@ -222,7 +237,9 @@ spoilt = st.one_of(
 @settings(max_examples=500, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.sampled_from([BATCH, BARE, QUERY, sent("B ", "E", "S"), sent("X")]), spoilt, replies, spoilt),
+        st.tuples(
+            st.sampled_from([BATCH, BARE, QUERY, UNNAMED, sent("B ", "E", "S"), sent("X")]), spoilt, replies, spoilt
+        ),
         min_size=1,
         max_size=4,
     ),

@@ -1,8 +1,8 @@
 """The batches that sessions are mostly made of, judged in one pass and sent on as they came.
 
-Knows a few shapes: from the client one Bind, Describe, Execute, Sync of a statement that was decided before, or one
-Query whose very bytes were; from the server the whole, successful answer to one of them. Must not decide, change or
-hold anything. Keeps: where it says yes, `requests` and `replies` would have passed the same bytes unchanged and left
+Knows a few shapes: from the client one (Parse,) Bind, (Describe,) Execute, Sync of a statement that was decided before,
+or one Query whose very bytes were; from the server the whole, successful answer to one of them. Must not decide, change
+or hold anything. Keeps: where it says yes, `requests` and `replies` would have passed the same bytes unchanged and left
 the same state; where it says no, nothing has been touched, and they see to it. (tests/wire/test_passage.py)
 """
 
@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 
-from redactor.wire.pg.conversation import BIND, DESCRIBE, EXECUTE, QUERY, SYNC, Conversation, Expected
+from redactor.wire.pg.conversation import BIND, DESCRIBE, EXECUTE, QUERY, SYNC, Conversation, Expected, Prepared
+from redactor.wire.pg.framing import LARGEST, read_head
 from redactor.wire.pg.replies import Replies
 from redactor.wire.pg.requests import Requests
 
@@ -23,11 +24,11 @@ _TAILS: dict[bytes, tuple[Expected, ...]] = {
 }
 """What stands behind the Bind of an unnamed portal whose rows are all wanted, and what the server then owes."""
 
+_PARSED = b"1\0\0\0\x04"
 _BOUND = b"2\0\0\0\x04"
 _NO_DATA = b"n\0\0\0\x04"
 _READY_IDLE, _READY_BLOCK = b"Z\0\0\0\x05I", b"Z\0\0\0\x05T"
 _READY = 6
-_LARGEST = 0x3FFFFFFF
 
 
 class Passage:
@@ -60,23 +61,38 @@ class Passage:
                 return False
             c.queue.append(QUERY)
             return True
-        if kind != 66 or not 8 <= len(data) <= c.limits.message or data[5]:  # Bind, to the unnamed portal
+        size = len(data)
+        if not 8 <= size <= c.limits.message:
             return False
-        stop = 1 + int.from_bytes(data[1:5], "big")
+        judge, at = c.judge, 0
+        known = None
+        if kind == 80:  # Parse, of the unnamed statement, whose very bytes were decided before
+            at = 1 + read_head(data)[1]
+            known = c.plans.get(data[:at])
+            if known is None or size < at + 8:
+                return False
+            kind = data[at]
+        if kind != 66 or data[at + 5]:  # Bind, to the unnamed portal
+            return False
+        stop = at + 1 + read_head(data, at)[1]
         owed = _TAILS.get(data[stop:])
-        if owed is None:
+        end = data.find(b"\0", at + 6, stop)
+        if owed is None or end < 0 or c.place.current() is not judge:
             return False
-        end = data.find(b"\0", 6, stop)
-        if end < 0:
-            return False
-        statement = c.ahead.get(data[6:end])
-        if statement is None or not statement.plain or statement.recorded:
-            return False
-        judge = c.judge
-        if statement.key is not c.key or statement.judge is not judge or c.place.current() is not judge:
-            return False
-        if not statement.settled and statement.epoch != c.epoch:
-            return False
+        if known is not None:
+            if end != at + 6:
+                return False
+            statement = Prepared(known.name, known.text, known.sent, known.types, known.decision, c.key, judge)
+            statement.epoch = c.epoch
+            c.ahead[b""] = statement
+            c.queue.append(Expected(80, statement=statement))
+        else:
+            found = c.ahead.get(data[6:end])
+            if found is None or not found.plain or found.recorded or found.key is not c.key or found.judge is not judge:
+                return False
+            if not found.settled and found.epoch != c.epoch:
+                return False
+            statement = found
         c.portals[b""] = statement
         c.epoch += 1
         c.queue.extend(owed)
@@ -93,47 +109,54 @@ class Passage:
         end = len(data) - _READY
         if end < 0:
             return False
-        ready = data[end:]
-        idle = ready == _READY_IDLE
-        if (not idle and ready != _READY_BLOCK) or idle is bool(c.context.levels):
+        idle = data.endswith(_READY_IDLE)
+        if (not idle and not data.endswith(_READY_BLOCK)) or idle is bool(c.context.levels):
             return False
         queue = c.queue
         owed = len(queue)
         if not owed:
             return False
         at = answered = 0
+        described = False
+        parsed = None
         head = queue[0]
-        if head is BIND:
-            if owed < 3 or data[:5] != _BOUND:
+        if head.kind == 80:
+            parsed = head.statement
+            if parsed is None or head.refusal is not None or head.silent or owed < 4 or not data.startswith(_PARSED):
                 return False
             at, answered, head = 5, 1, queue[1]
+        if head is BIND:
+            if owed < answered + 3 or not data.startswith(_BOUND, at):
+                return False
+            at, answered = at + 5, answered + 1
+            head = queue[answered]
             if head is DESCRIBE:
-                if owed < 4:
+                if owed < answered + 3:
                     return False
-                if data[5:10] == _NO_DATA:
-                    at = 10
+                answered += 1
+                head = queue[answered]
+                if data.startswith(_NO_DATA, at):
+                    at += 5
                 else:
-                    at = self._described(data, 5, end)
-                    if at < 0:
-                        return False
-                answered, head = 2, queue[2]
+                    described = True
             if head is not EXECUTE or queue[answered + 1] is not SYNC:
                 return False
             answered += 2
-        elif head is QUERY:
+        elif head is QUERY and parsed is None:
             answered = 1
-            if data[0] == 84:  # RowDescription
-                at = self._described(data, 0, end)
-                if at < 0:
-                    return False
+            described = data[0] == 84
         else:
             return False
+        if described:
+            kind, length = read_head(data, at)
+            body, at = at + 5, at + 1 + length
+            if kind != 84 or length < 4 or at > end or (not c.exempt and data[body:at] not in c.shapes):
+                return False
         while at < end:
             # rows, and one CommandComplete behind them
-            length = int.from_bytes(data[at + 1 : at + 5], "big")
-            if length < 4 or length > _LARGEST:
+            kind, length = read_head(data, at)
+            if length < 4 or length > LARGEST:
                 return False
-            kind = data[at]
             at += 1 + length
             if kind == 67:
                 break
@@ -143,17 +166,14 @@ class Passage:
             return False
         if at != end:
             return False
+        if parsed is not None:
+            c.confirm(parsed)
+        if answered == owed:
+            queue.clear()
+            if idle and c.portals:
+                c.portals.clear()
+            return True
         while answered:
             queue.popleft()
             answered -= 1
-        if idle and not queue and c.portals:
-            c.portals.clear()
         return True
-
-    def _described(self, data: bytes, at: int, end: int) -> int:
-        """Where a RowDescription at `at` ends whose columns the requester may receive, else -1."""
-        stop = at + 1 + int.from_bytes(data[at + 1 : at + 5], "big")
-        if data[at] != 84 or stop < at + 5 or stop > end:
-            return -1
-        c = self._c
-        return stop if c.exempt or data[at + 5 : stop] in c.shapes else -1
