@@ -16,6 +16,9 @@ WIDTH, HEIGHT = 960, 150
 MOST = 120
 """Bars that are drawn at most."""
 
+FEWEST = 24
+"""Bars that are drawn at least: the earlier ones may be empty."""
+
 _STEPS = (HOUR, 3 * HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY, 90 * DAY, 365 * DAY)
 
 
@@ -65,8 +68,8 @@ def step_for(since: int, until: int) -> int:
 
 def draw(bars: Sequence[Bar], since: int, until: int, step: int) -> Chart:
     """The chart of steps from `since` to `until`, those without anything included."""
-    first = since // step * step
-    count = max(1, min(10 * MOST, -(-(until - first) // step)))
+    first = min(since // step, -(-until // step) - FEWEST) * step
+    count = min(10 * MOST, -(-(until - first) // step))
     by_time = {b.at: b for b in bars}
     steps = [by_time.get(first + i * step, Bar(first + i * step, 0, 0, 0)) for i in range(count)]
     top = _round_up(max((b.refused + b.redacted + b.allowed for b in steps), default=0))

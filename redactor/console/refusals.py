@@ -153,7 +153,7 @@ def listing(request: Request, person: Reading) -> Response:
     if wanted.kind == "decision":
         values["chart"] = drawn(site, wanted)
     size, entered = reader.size(), register.next
-    if entered < size:
+    if entered < size - 500:
         values["entering"] = _("{n} of {size} entries are in the index; the newest will follow.", n=entered, size=size)
     values["known"] = {what: register.names(what) for what in ("who", "database", "rule", "column", "client")}
     return render(request, "refusals.html", **values)

@@ -7,6 +7,7 @@ directory that it made is gone.
 from __future__ import annotations
 
 import asyncio
+import secrets
 import shutil
 import signal
 import socket
@@ -64,11 +65,12 @@ def run(console: Console, *, once: bool, directory: Path | None = None) -> int:
             rows = asyncio.run(city.build(cluster))
             console.print(f"  {rows:,} made-up rows in {time.monotonic() - began:.1f} s")
             port, console_port = write_files(place, cluster)
+            password = _let_in(place) if console_port is not None else ""
             with serving(place, port):
                 console.print(f"redactor is listening on 127.0.0.1:{port}")
                 direct, proxied, pause = ("127.0.0.1", cluster.port), ("127.0.0.1", port), 0.0 if once else PAUSE
                 asyncio.run(tour.give(Stage(console, place, direct, proxied, city.DATABASE, pause)))
-                _farewell(console, cluster, place, port, console_port, once)
+                _farewell(console, cluster, place, port, console_port, password, once)
                 if not once:
                     Event().wait()
     return 0
@@ -159,7 +161,25 @@ def _terminated_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _farewell(console: Console, cluster: Cluster, place: Path, port: int, console_port: int | None, once: bool) -> None:
+def _let_in(place: Path) -> str:
+    """A person of each role who may log in to the console; gives the password that they share."""
+    password = secrets.token_urlsafe(12)
+    for role in ("auditor", "steward", "operator", "counsel"):
+        arguments = ("console", "user", "add", role, "--role", role, "--no-totp", "--password-stdin")
+        subprocess.run(
+            [sys.executable, "-m", "redactor", *arguments, "-c", "redactor.yaml"],
+            cwd=place,
+            input=f"{password}\n",
+            text=True,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+    return password
+
+
+def _farewell(
+    console: Console, cluster: Cluster, place: Path, port: int, console_port: int | None, password: str, once: bool
+) -> None:
     console.rule("[bold]That was the tour", align="left", style="cyan")
     if once:
         return
@@ -169,6 +189,8 @@ def _farewell(console: Console, cluster: Cluster, place: Path, port: int, consol
     console.print(f"  {psql} {cluster.url('clerk', 'clerk', city.DATABASE)}   (without redactor)", soft_wrap=True)
     if console_port is not None:
         console.print(f"  http://127.0.0.1:{console_port}/   (the console)")
+        console.print(f"    log in as auditor, steward, operator or counsel; the password is {password}")
+        console.print(f"    to open a sealed text, the auditor's key is {place / 'var' / 'keys' / 'auditor.key'}")
     console.print(f"Files, log and configuration are in {place}. Ctrl-C ends it all.", soft_wrap=True)
 
 

@@ -128,10 +128,11 @@ def test_steps() -> None:
     assert step_for(0, 86400) == 3600
     assert step_for(0, 90 * DAY) == DAY
     assert step_for(0, 3650 * DAY) == 90 * DAY
-    chart = draw([Bar(3600, 3, 2, 1), Bar(7200, 0, 0, 7)], 0, 10 * 3600, 3600)
-    assert len(chart.bars) == 10
+    chart = draw([Bar(3600, 3, 2, 1), Bar(7200, 0, 0, 7)], 0, 30 * 3600, 3600)
+    assert len(chart.bars) == 30
     assert chart.top == 10
     assert [p.height for p in chart.bars[1].pieces] == [45, 30, 15]
+    assert len(draw([Bar(3600, 1, 0, 0)], 3600, 7200, 3600).bars) == 24
     assert chart.totals == {"refused": 3, "redacted": 2, "allowed": 8}
     assert draw([], 0, 3600, 3600).totals["refused"] == 0
 
