@@ -174,6 +174,14 @@ class Logins:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long texts are kept, in seconds, and why no longer: the reason becomes part of the log."""
+
+    seconds: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """`directory` holds journal, keys, checkpoints. `checkpoint_every`: entries. `auditor_key`: PEM, X25519 public.
 
@@ -185,6 +193,7 @@ class LogSettings:
     auditor_key: Path | None = None
     publish: tuple[str, ...] = field(default=(), repr=False)
     forward: tuple[str, ...] = field(default=(), repr=False)
+    retention: Retention | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,12 +269,24 @@ class LoginForm(Form):
     rules: list[LoginRuleForm] = Field(default=[], description="the first that fits holds; none fits: rejected")
 
 
+def _period(text: str) -> str:
+    if not re.fullmatch(r"[1-9]\d{0,4}[dwy]", text):
+        raise wrong(f"`{text}` is not a period", "days, weeks or years: 90d, 26w, 3y")
+    return text
+
+
+class RetentionForm(Form):
+    keep: Annotated[str, AfterValidator(_period)] = Field(description="how long full texts are kept: 90d, 26w, 3y")
+    because: str = Field(description="the rule that says so; it becomes part of the log", min_length=1)
+
+
 class LogForm(Form):
     directory: str | None = Field(default=None, description="for journal and keys; default: beside the store")
     checkpoint_every: int = Field(default=1000, ge=1, description="entries from one signed checkpoint to the next")
     auditor_key: str | None = Field(default=None, description="PEM file: the auditor's X25519 public key")
     publish: list[str] = Field(default=[], description="URLs that checkpoints are sent to: file, s3, git+ssh ...")
     forward: list[str] = Field(default=[], description="URLs that entries are sent to: file, syslog+tls, https")
+    retention: RetentionForm | None = Field(default=None, description="when full texts are destroyed; none: never")
 
 
 def _anything(value: object) -> object:
@@ -325,6 +346,13 @@ def interpret(text: str, path: Path, environment: Mapping[str, str]) -> Config:
     return config
 
 
+def _retention(form: LogForm) -> Retention | None:
+    if form.retention is None:
+        return None
+    days = {"d": 1, "w": 7, "y": 365}[form.retention.keep[-1]]
+    return Retention(int(form.retention.keep[:-1]) * days * 86400, form.retention.because)
+
+
 class _Reader:
     """Texts of a well-formed file to addresses, URLs and paths; collects what is wrong with any of them."""
 
@@ -368,7 +396,7 @@ class _Reader:
             MappingProxyType(databases),
             policy,
             store,
-            LogSettings(directory, form.log.checkpoint_every, auditor_key, publish, forward),
+            LogSettings(directory, form.log.checkpoint_every, auditor_key, publish, forward, _retention(form.log)),
             console,
             tls,
             form.limits.limits(),

@@ -28,7 +28,7 @@ from redactor.limits import Limits
 from redactor.model import Judge
 from redactor.proxy import Alone, Proxy, Room, Settings, certificates
 from redactor.proxy import serve as listen
-from redactor.store import Log
+from redactor.store import Log, retention
 from redactor.store.database import Database
 from redactor.store.orders import Tills
 from redactor.tally import Pace
@@ -127,6 +127,9 @@ async def running(installation: Usable, *, wait: bool = False, seat: Seat | None
         await stack.enter_async_context(_task(providers.watch(), "watch-keys"))
         await stack.enter_async_context(_task(tills.watch(), "watch-orders"))
         await stack.enter_async_context(_task(expiries.watch(), "watch-certificates"))
+        if settings.log.retention is not None and (seat is None or seat.number == 0):
+            keeping = retention.keep(log, settings.log.retention, time.time, time.monotonic)
+            await stack.enter_async_context(_task(keeping, "retention"))
         if settings.metrics is not None:
             address = settings.metrics
             if seat is not None and address.port:

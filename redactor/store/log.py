@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection
@@ -45,6 +46,8 @@ DRAIN_SECONDS = 0.1
 DRAIN_BYTES = 256 << 10
 RETRY_SECONDS = 5.0
 ADOPT_SECONDS = 30.0
+
+T = TypeVar("T")
 
 logger = structlog.get_logger("redactor.log")
 
@@ -208,6 +211,10 @@ class Log:
         await self._drain(final=True)
         await asyncio.to_thread(months.shred, self.directory, before)
         return await self._database.run(lambda c: ledger.retire(c, through), write=True)
+
+    async def ask(self, question: Callable[[Connection], T]) -> T:
+        """The answer of the store to a question that changes nothing. LogUnavailable where it is down."""
+        return await self._database.run(question)
 
     async def change_key(self) -> str:
         """Sign the log with a new key from now on, which the old one introduces; gives the new public key's text.

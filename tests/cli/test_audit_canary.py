@@ -24,7 +24,7 @@ SEEDS = [f"zyzzyva{i:03}canary" for i in range(12)]
 def forwarding(counter: Installation) -> Iterator[Installation]:
     counter.configure(
         metrics=f"127.0.0.1:{MEASURED}",
-        log="{{publish: ['file://{}/published.txt'], forward: [{}]}}".format(
+        log="{{publish: ['file://{}/published.txt'], forward: [{}], retention: {{keep: 3y, because: GS-7}}}}".format(
             counter.directory,
             ", ".join(f"'file://{counter.directory}/out.{f}?format={f}'" for f in ("json", "ocsf", "cef", "otlp")),
         ),

@@ -24,8 +24,11 @@ from tests.store.campaign import report
 from tests.store.opened import decisions, until, url, whole
 
 
-async def work(log: Log, stop: asyncio.Event, number: int, acknowledged: list[str], refused: list[int]) -> None:
+async def work(
+    log: Log, stop: asyncio.Event, number: int, acknowledged: list[str], refused: list[int], pause: float = 0.0
+) -> None:
     while not stop.is_set():
+        await asyncio.sleep(pause)
         try:
             await log.append(sample(number))
         except LogUnavailable:
@@ -130,7 +133,7 @@ async def store_kills(here: Path, kills: int, monkeypatch: pytest.MonkeyPatch) -
         log = await Log.open(server.dsn(), here, checkpoint_every=200)
         log._journal._segment_bytes = 100_000
         stop = asyncio.Event()
-        workers = [asyncio.create_task(work(log, stop, i, acknowledged, refused)) for i in range(20)]
+        workers = [asyncio.create_task(work(log, stop, i, acknowledged, refused, 0.02)) for i in range(20)]
         for _ in range(kills):
             await asyncio.sleep(chance.uniform(0.1, 0.6))
             await asyncio.to_thread(servers.kill, server)
@@ -138,7 +141,7 @@ async def store_kills(here: Path, kills: int, monkeypatch: pytest.MonkeyPatch) -
             await asyncio.to_thread(servers.start_again, server)
         stop.set()
         await asyncio.gather(*workers)
-        await until(lambda: not log.health().behind and not log.health().store_problem, seconds=60)
+        await until(lambda: not log.health().behind and not log.health().store_problem, seconds=120)
         await log.close()
         with Reader(server.dsn(), here) as reader:
             there = Counter(e.value["decision"] for e in reader.walk(Selection()))

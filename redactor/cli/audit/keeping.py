@@ -15,12 +15,10 @@ from typing import Annotated
 
 import structlog
 import typer
-from sqlalchemy import func, select
 
 from redactor.cli.audit.options import DEFAULT, Config, Directory, Store, moment, place_of
 from redactor.errors import ConfigurationError, Fault
-from redactor.store import Log, Reader
-from redactor.store.tables import entries
+from redactor.store import Log, Reader, retention
 
 
 def retire(
@@ -43,11 +41,7 @@ def retire(
     text = when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     url, place, auditor = place_of(config, store, directory)
     with Reader(url, place) as reader:
-        # The first that is to stay, and all behind it, stay: where the clock went backwards nothing goes too early.
-        kept = reader.database.call(
-            lambda c: c.execute(select(func.min(entries.c.sequence)).where(entries.c.at >= text)).scalar()
-        )
-        through = (reader.size() if kept is None else int(kept)) - 1
+        through = reader.database.call(lambda c: retention.through(c, text))
     if through < 0:
         typer.echo(f"Nothing is older than {text[:10]}.")
         return
