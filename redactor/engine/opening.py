@@ -253,6 +253,8 @@ def check(reading: Reading, node: Node, found: Survey, hidden: list[tuple[Relati
         raise _refused(grant, "reads an opened table in a plain SELECT, in its own FROM")
     if "colnames" in ref.node.get("alias", {}):
         raise _refused(grant, "does not rename the columns of an opened table")
+    if shield.where and hiding.SYSTEM_COLUMNS & found.names - {c.name for c in shield.relation.columns}:
+        raise _refused(grant, "reads no system columns of a table whose very rows are protected")
     covered = {n for n, c in shield.covers.items() if c.refuses_shaping or c.expression is None}
     plain = {id(t["ResTarget"]["val"].get("ColumnRef")) for t in select.get("targetList", ())}
     for kind, inner in walk(node):

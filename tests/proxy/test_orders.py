@@ -88,15 +88,15 @@ class Kept:
 
 
 @pytest.fixture(scope="module")
-def records(postgres18: servers.Server) -> Engine:
-    with psycopg.connect(postgres18.dsn(), autocommit=True) as c:
+def records(postgres: servers.Server) -> Engine:
+    with psycopg.connect(postgres.dsn(), autocommit=True) as c:
         c.execute("DROP DATABASE IF EXISTS records WITH (FORCE)")
         c.execute("CREATE DATABASE records")
         for login in ("officer", "other_officer"):
             c.execute(f"DO $$ BEGIN CREATE ROLE {login} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
-    with psycopg.connect(postgres18.dsn("records"), autocommit=True) as c:
+    with psycopg.connect(postgres.dsn("records"), autocommit=True) as c:
         c.execute(SCHEMA)
-    return Engine(read(postgres18, "records"), policy.parse(POLICY, "p.yaml"), review.parse(REVIEW, "records.yaml"))
+    return Engine(read(postgres, "records"), policy.parse(POLICY, "p.yaml"), review.parse(REVIEW, "records.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +110,9 @@ def clock() -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def served(postgres18: servers.Server, records: Engine, kept: Kept, clock: list[float]) -> Iterator[Running]:
-    there = Upstream("127.0.0.1", postgres18.port, "postgres", "records")
-    with running(postgres18, records, upstream=there, orders=kept, clock=lambda: time.time() + clock[0]) as found:
+def served(postgres: servers.Server, records: Engine, kept: Kept, clock: list[float]) -> Iterator[Running]:
+    there = Upstream("127.0.0.1", postgres.port, "postgres", "records")
+    with running(postgres, records, upstream=there, orders=kept, clock=lambda: time.time() + clock[0]) as found:
         yield found
 
 
