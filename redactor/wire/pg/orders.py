@@ -101,9 +101,11 @@ def walk(replies: Replies, c: Conversation, data: bytes, now: float, out: list[E
             kept.add(data[at:stop], c.limits.reply)
         elif kept is not None and kind in (_COMPLETE, _SUSPENDED):
             kept.end = data[at:stop]
-            c.spending = True
-            rows = kept.count if not kept.over else kept.grant.cap + 1
-            out.append(Spend(kept.grant.id, c.requester, rows, kept.decision, now))
+            if kept.over:
+                spent(replies, c, _too_much(kept.grant, c.limits.reply), now, out)
+            else:
+                c.spending = True
+                out.append(Spend(kept.grant.id, c.requester, kept.count, kept.decision, now))
         elif kind in (_ROW, _COPY):
             if head is None or head.kind not in (_Q, _E) or kept is not None:
                 raise ProtocolViolation("the server sent data that nobody asked for")
@@ -149,6 +151,11 @@ def spent(replies: Replies, c: Conversation, problem: Problem | None, now: float
             c.hold(expected)
             failing = messages.parse(messages.RESERVED, refused.text_for(id).encode())
             out.extend((entry, ToServer(failing), ToServer(messages.FLUSH)))
+
+
+def _too_much(grant: Grant, limit: int) -> Problem:
+    why = f"the answer has more than {grant.cap} rows, or {limit} bytes: under the disclosure order none of it is shown"
+    return Problem("42501", why, "", "Ask for less at a time, by the key.")
 
 
 def _named(grant: Grant) -> tuple[str, str]:
