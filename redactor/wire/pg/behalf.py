@@ -58,7 +58,8 @@ class Heard:
 
 def mentioned(text: str) -> bool:
     """Whether a text may name an end user: worth asking the judge."""
-    return _MENTION.search(text) is not None
+    # looking for the plain word first takes a tenth of the time
+    return "redactor" in text.lower() and _MENTION.search(text) is not None
 
 
 def hear(c: Conversation, text: str, now: float) -> Heard:

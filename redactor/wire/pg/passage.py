@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from redactor.wire.pg.conversation import BIND, DESCRIBE, EXECUTE, QUERY, SYNC, Conversation, Expected, Prepared
+from redactor.wire.pg.conversation import BIND, DESCRIBE, EXECUTE, QUERY, SYNC, Conversation, Expected
 from redactor.wire.pg.framing import LARGEST, read_head
 from redactor.wire.pg.replies import Replies
 from redactor.wire.pg.requests import Requests
@@ -82,7 +82,8 @@ class Passage:
         if known is not None:
             if end != at + 6:
                 return False
-            statement = Prepared(known.name, known.text, known.sent, known.types, known.decision, c.key, judge)
+            # the one of before stands for the new one: they are the same, whichever of them the server has
+            statement = known
             statement.epoch = c.epoch
             c.ahead[b""] = statement
             c.queue.append(Expected(80, statement=statement))
