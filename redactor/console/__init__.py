@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from redactor import __version__
-from redactor.console import access, catalog, decision, entrance, health, orders, refusals
+from redactor.console import access, api, catalog, decision, entrance, health, orders, refusals
 from redactor.console.guard import Gate, SignIn, guarded, is_api, unguarded
 from redactor.console.pages import render
 from redactor.console.site import Files, Site
@@ -34,6 +34,7 @@ ROUTERS: list[APIRouter] = [
     catalog.router,
     orders.router,
     health.router,
+    api.router,
 ]
 """What is served, in order."""
 
@@ -52,6 +53,7 @@ def create(site: Site) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        responses=api.FAILURES,
         dependencies=[Depends(guarded)],
     )
     app.state.site = site

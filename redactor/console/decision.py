@@ -125,13 +125,19 @@ def look(request: Request, sequence: int, fields: Fields, person: Opening) -> Re
     because = " ".join(fields.get("because", "").split())[:500]
     if not because:
         return _page(request, entry, 400, wrong="Say why you look: it is logged.")
-    opened, wrong = open_text(site, entry, fields.get("key", ""))
-    about: dict[str, str | int] = {"decision": str(entry.value.get("decision", "")), "sequence": sequence}
-    done = "opened a sealed text" if opened is not None else "tried to open a sealed text"
-    site.note(deed(site.clock(), person.name, person.role_names, done, about, because))
+    opened, wrong = look_at(site, person, entry, fields.get("key", ""), because)
     if opened is None:
         return _page(request, entry, 400, wrong=wrong)
     return _page(request, entry, opened=opened)
+
+
+def look_at(site: Site, person: Person, entry: Stored, key: str, because: str) -> tuple[dict[str, Any] | None, str]:
+    """As `open_text`, with the look in the log before this returns. LogUnavailable where it cannot be."""
+    opened, wrong = open_text(site, entry, key)
+    about: dict[str, str | int] = {"decision": str(entry.value.get("decision", "")), "sequence": entry.sequence}
+    done = "opened a sealed text" if opened is not None else "tried to open a sealed text"
+    site.note(deed(site.clock(), person.name, person.role_names, done, about, because))
+    return opened, wrong
 
 
 def open_text(site: Site, entry: Stored, key: str) -> tuple[dict[str, Any] | None, str]:

@@ -286,14 +286,14 @@ def step_page(request: Request, id: str, step: str, fields: Fields, person: Appr
 # ------------------------------------------------------------------ the API
 
 
-@router.get("/api/orders", tags=["orders"], summary="All orders, the newest first; without ids of people")
+@router.get("/api/v1/orders", tags=["orders"], summary="All orders, the newest first; without ids of people")
 def list_api(request: Request, person: Seeing) -> Response:
     """Every order as its report has it, without checks and uses."""
     site = site_of(request)
     return JSONResponse({"orders": [describe(o, (), site.clock(), checks=False) for o in site.desk.all()]})
 
 
-@router.post("/api/orders", tags=["orders"], summary="Enter a demand", status_code=201)
+@router.post("/api/v1/orders", tags=["orders"], summary="Enter a demand", status_code=201)
 def enter_api(request: Request, demand: dict[str, Any], person: Entering) -> Response:
     """The body is the form of `redactor orders form`, as JSON. The answer is the order as entered, or refused."""
     try:
@@ -305,20 +305,22 @@ def enter_api(request: Request, demand: dict[str, Any], person: Entering) -> Res
     return JSONResponse(describe(order, (), site_of(request).clock()), 201)
 
 
-@router.get("/api/orders/ledger", tags=["orders"], summary="The ledger of a year or a quarter, in bands of five")
+@router.get("/api/v1/orders/ledger", tags=["orders"], summary="The ledger of a year or a quarter, in bands of five")
 def ledger_api(request: Request, person: Seeing, period: str = "") -> Response:
     """What `redactor orders ledger` gives."""
     return JSONResponse(_ledger(request, period))
 
 
-@router.get("/api/orders/{id}", tags=["orders"], summary="An order's report")
+@router.get("/api/v1/orders/{id}", tags=["orders"], summary="An order's report")
 def order_api(request: Request, id: str, person: Seeing) -> Response:
     """Checks, scope, steps and uses; without ids of people."""
     site, order = site_of(request), _found(request, id)
     return JSONResponse(describe(order, site.desk.uses(id), site.clock()))
 
 
-@router.post("/api/orders/{id}/{step}", tags=["orders"], summary="Take a step: answer, approve, refuse, revoke, close")
+@router.post(
+    "/api/v1/orders/{id}/{step}", tags=["orders"], summary="Take a step: answer, approve, refuse, revoke, close"
+)
 def step_api(request: Request, id: str, step: str, body: dict[str, str], person: Approving) -> Response:
     """`because`; for `answer` also `check` and `value`, for `approve` also `role`. Only revoking is for tokens, too."""
     wanted = _step(step, body)

@@ -235,6 +235,11 @@ def export(request: Request, person: Exporting) -> Response:
         wanted = read_filter(query, site.clock())
     except Unreadable as e:
         raise HTTPException(400, str(e)) from None
+    return exported(site, person, wanted, spelled(query))
+
+
+def exported(site: Site, person: Person, wanted: Filter, said: str) -> Response:
+    """The file; that it was made, and of what (`said`), is in the log before it leaves."""
     sequences: list[int] = []
     after = -1
     while len(sequences) <= MOST_EXPORTED:
@@ -245,7 +250,7 @@ def export(request: Request, person: Exporting) -> Response:
         after = found[0]
     if len(sequences) > MOST_EXPORTED:
         raise HTTPException(413, "That is too much for a page: `redactor audit export` has no bound.")
-    about: dict[str, str | int] = {"entries": len(sequences), "filter": spelled(query)}
+    about: dict[str, str | int] = {"entries": len(sequences), "filter": said}
     site.note(deed(site.clock(), person.name, person.role_names, "exported entries", about))
     with tempfile.NamedTemporaryFile(prefix="redactor-export-", suffix=".jsonl", delete=False) as file:
         site.reader().prove(file.write, sequences)

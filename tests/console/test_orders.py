@@ -64,7 +64,7 @@ def step(console: Place, who: str, id: str, name: str, **more: str) -> tuple[int
 
 
 def state(console: Place, id: str) -> str:
-    return str(console.client("auditor").get(f"/api/orders/{id}").json()["state"])
+    return str(console.client("auditor").get(f"/api/v1/orders/{id}").json()["state"])
 
 
 def steps(console: Place) -> list[str]:
@@ -145,7 +145,7 @@ def test_an_auditor_looks_and_an_operator_does_not_enter(console: Place) -> None
         token = csrf(browser.get("/orders").text)
         assert browser.post("/orders", data=fields(console) | {"csrf": token}).status_code == 403
     assert console.browser().get("/orders").status_code == 303
-    assert console.browser().get("/api/orders").status_code == 401
+    assert console.browser().get("/api/v1/orders").status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -208,27 +208,27 @@ def test_the_api_enters_and_approves_nothing(console: Place) -> None:
     program = api(console, "counsel")
     body = values(issued=day(console, -1), valid_until=day(console, 7))
     body["scope"] = {**body["scope"], "database": "town"}
-    made = program.post("/api/orders", json=body)
+    made = program.post("/api/v1/orders", json=body)
     assert made.status_code == 201, made.text
     id = made.json()["order"]
     assert made.json()["state"] == "in review"
-    assert [o["order"] for o in program.get("/api/orders").json()["orders"]] == [id]
+    assert [o["order"] for o in program.get("/api/v1/orders").json()["orders"]] == [id]
     assert {c["result"] for c in made.json()["checks"]} == {"passed", "not needed"}
     for name in ("approve", "answer", "refuse", "review", "close"):
-        assert program.post(f"/api/orders/{id}/{name}", json={"role": "counsel", "because": "x"}).status_code == 403
-    assert program.post(f"/api/orders/{id}/revoke", json={"because": "x"}).status_code == 409
-    assert program.post("/api/orders", json={"instrument": "napkin"}).status_code == 422
-    assert program.get("/api/orders/ledger?period=2026-Q2").json()["lines"][-1]["what"] == "all"
-    assert program.get("/api/orders/ledger?period=spring").status_code == 422
-    assert program.get("/api/orders/o-none").status_code == 404
-    assert api(console, "operator").post("/api/orders", json=body).status_code == 403
+        assert program.post(f"/api/v1/orders/{id}/{name}", json={"role": "counsel", "because": "x"}).status_code == 403
+    assert program.post(f"/api/v1/orders/{id}/revoke", json={"because": "x"}).status_code == 409
+    assert program.post("/api/v1/orders", json={"instrument": "napkin"}).status_code == 422
+    assert program.get("/api/v1/orders/ledger?period=2026-Q2").json()["lines"][-1]["what"] == "all"
+    assert program.get("/api/v1/orders/ledger?period=spring").status_code == 422
+    assert program.get("/api/v1/orders/o-none").status_code == 404
+    assert api(console, "operator").post("/api/v1/orders", json=body).status_code == 403
 
 
 def test_a_token_revokes(console: Place) -> None:
     id = entered(console)
     step(console, "counsel", id, "approve", role="counsel")
     step(console, "operator", id, "approve", role="operator")
-    told = api(console, "operator").post(f"/api/orders/{id}/revoke", json={"because": "quashed"})
+    told = api(console, "operator").post(f"/api/v1/orders/{id}/revoke", json={"because": "quashed"})
     assert told.status_code == 200
     assert told.json()["state"] == "revoked"
 
