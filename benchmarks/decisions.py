@@ -1,17 +1,22 @@
-"""A decision's time: seen before, with new literals, at first sight; and what parsing the same text costs others.
+"""A decision's time: seen before, with new literals, at first sight; and what the same text costs others.
 
-All take turns over the same texts in this process. Microseconds.
+All take turns over the same texts, round by round, in this process: libpg_query's normalize and parse (with its tree
+decoded), sqlglot's parse, qualify and generate, the least that a rewriter made of it would do, and the planning
+time that PostgreSQL itself says (EXPLAIN), without its parser. Microseconds; medians over the rounds.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
 
+import asyncpg
 import sqlglot
+from postgast.native import lib
 from sqlglot.optimizer.qualify import qualify
 
 from benchmarks.machine import quantile
@@ -30,7 +35,8 @@ SCHEMA = {
 }
 
 
-COMPILED = "compiled" if sqlglot.tokens.__file__.endswith(".so") else "plain Python"
+COMPILED = "compiled" if not sqlglot.parser.__file__.endswith(".py") else "plain Python"
+"""`pip install sqlglot[c]` in an environment of its own makes the difference."""
 
 
 def judge_of(place: Place) -> Judge:
@@ -79,8 +85,34 @@ def generate(text: str) -> str:
     return qualify(sqlglot.parse_one(text, read="postgres"), schema=SCHEMA, dialect="postgres").sql("postgres")
 
 
+def normalize(text: str) -> object:
+    """The shape of a text as the log would keep it, without the cleaning up."""
+    result = lib.pg_query_normalize(text.encode())
+    try:
+        return result.normalized_query
+    finally:
+        lib.pg_query_free_normalize_result(result)
+
+
+def planned(place: Place, texts: list[str]) -> list[float]:
+    """PostgreSQL's planning time of each text, in order of size. In one session, so that its caches are warm."""
+
+    async def ask() -> list[float]:
+        connection = await asyncpg.connect(place.cluster.url("ordinary", "ordinary", "bench"))
+        found = []
+        for text in texts:
+            lines = await connection.fetch(f"EXPLAIN (SUMMARY) {text}")
+            [told] = [x for (x,) in lines if x.startswith("Planning Time")]
+            found.append(float(told.split()[2]) * 1000)
+        await connection.close()
+        return sorted(found)
+
+    return asyncio.run(ask())
+
+
 def measure(place: Place, quick: bool) -> list[dict[str, object]]:
-    """One row for each text and each way: p50 and p99 in microseconds."""
+    """One row for each text and each way: p50 and p99 in microseconds, medians over the rounds; the ratio of p50 to
+    the reference that the goal names."""
     judge = judge_of(place)
     who = Requester("ordinary", "bench")
     context = judge.begin(who, {"user": "ordinary", "database": "bench"}, '"$user", public')
@@ -94,25 +126,42 @@ def measure(place: Place, quick: bool) -> list[dict[str, object]]:
             yield text
 
     rows: list[dict[str, object]] = []
-    scale = 1 if quick else 10
+    rounds, scale = (1, 1) if quick else (7, 4)
+    whole = f"sqlglot ({COMPILED}) parse + qualify + generate"
     for number, text in enumerate(reference_texts(), 1):
-        ways: list[tuple[str, Callable[[str], object], Iterator[str], int]] = [
-            ("decide, seen before", decide, repeated(text), 2000 * scale),
-            ("decide, new literals", decide, variants(text), 500 * scale),
-            ("decide, first sight", decide, shapes(text), 50 * scale),
-            ("libpg_query parse", lambda t: grammar.parse(t.encode()), shapes(text), 200 * scale),
-            (f"sqlglot ({COMPILED}) parse + qualify + generate", generate, shapes(text), 20 * scale),
-        ]
-        for name, work, texts, rounds in ways:
-            timed(work, texts, max(5, rounds // 20))
-            found = timed(work, texts, rounds)
+        ways: dict[str, tuple[Callable[[str], object], Iterator[str], int]] = {
+            "decide, seen before": (decide, repeated(text), 2000 * scale),
+            "libpg_query normalize": (normalize, variants(text), 500 * scale),
+            "decide, new literals": (decide, variants(text), 500 * scale),
+            "libpg_query parse": (lambda t: grammar.parse(t.encode()), shapes(text), 100 * scale),
+            "decide, first sight": (decide, shapes(text), 50 * scale),
+            whole: (generate, shapes(text), 20 * scale),
+        }
+        found: dict[str, list[list[float]]] = {name: [] for name in (*ways, "PostgreSQL's planning")}
+        for work, texts, calls in ways.values():
+            timed(work, texts, max(5, calls // 20))
+        of_plans = shapes(text)
+        for _ in range(rounds):
+            for name, (work, texts, calls) in ways.items():
+                found[name].append(timed(work, texts, calls))
+            found["PostgreSQL's planning"].append(planned(place, [next(of_plans) for _ in range(20 * scale)]))
+        p50 = {n: statistics.median(quantile(f, 0.5) for f in each) for n, each in found.items()}
+        p99 = {n: statistics.median(quantile(f, 0.99) for f in each) for n, each in found.items()}
+        goals = {
+            "decide, seen before": (None, "p50 <= 1 us, p99 <= 5 us"),
+            "decide, new literals": (p50["libpg_query normalize"], "<= 1.5 x normalize"),
+            "decide, first sight": (p50[whole], "<= 0.25 x sqlglot compiled, below planning"),
+        }
+        for name in found:
+            of, goal = goals.get(name, (None, ""))
             rows.append(
                 {
                     "text": number,
                     "way": name,
-                    "p50_us": round(quantile(found, 0.5), 2),
-                    "p99_us": round(quantile(found, 0.99), 2),
-                    "calls": rounds,
+                    "p50_us": round(p50[name], 2),
+                    "p99_us": round(p99[name], 2),
+                    "ratio": "" if of is None else f"{p50[name] / of:.2f}",
+                    "goal": goal,
                 }
             )
     return rows

@@ -19,7 +19,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from redactor import plainyaml
 from redactor.errors import ConfigurationError, Fault
+
+LARGE = 64 * 1024
+"""Characters from which on a file is read by the fast parser first; a catalog, that is."""
 
 LARGEST = 64 * 1024 * 1024
 """Characters in a file; a catalog of 200,000 columns has some 10 million."""
@@ -70,17 +74,23 @@ Texts = Annotated[list[str], BeforeValidator(one_is_many, json_schema_input_type
 
 
 class Document:
-    """A parsed text that still knows where everything stood. `value`: dicts, lists and scalars."""
+    """A parsed text that still knows where everything stood. `value`: dicts, lists and scalars.
 
-    __slots__ = ("_root", "file", "value")
+    `root` None: of a large text the places are found out when they are first asked for.
+    """
 
-    def __init__(self, file: str, root: Node | None, value: object) -> None:
+    __slots__ = ("_root", "_text", "file", "value")
+
+    def __init__(self, file: str, root: Node | None, value: object, text: str = "") -> None:
         self.file = file
+        self._text = text
         self._root = root
         self.value = value
 
     def place(self, path: Place, key: bool = False) -> tuple[int, int]:
         """Line and column, from 1, of the value at a path, or as near to it as the text goes; `key`: of its key."""
+        if self._root is None and self._text:
+            self._root = YAML(typ="safe", pure=True).compose(self._text)
         node = self._root
         if node is None:
             return 1, 1
@@ -130,6 +140,12 @@ def parse(text: str, file: str) -> Document:
     """The text as plain values with their places. Raises ConfigurationError: broken YAML, a key given twice."""
     if len(text) > LARGEST:
         raise ConfigurationError([Fault(file, 0, 0, "is too large", f"at most {LARGEST} characters")])
+    if len(text) >= LARGE:
+        try:
+            return Document(file, None, plainyaml.read(text, _DEEPEST, _scalar), text)
+        except plainyaml.NotPlain:
+            # it is read by the thorough parser, which says where what is wrong
+            pass
     try:
         root = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as e:
@@ -227,13 +243,18 @@ class _Plain:
                 return None
         if node.style or node.tag == _CORE + "str":
             return text
-        if text in _NULL:
-            return None
-        if text in _TRUE or text in _FALSE:
-            return text in _TRUE
-        if _INTEGER.fullmatch(text):
-            return int(text)
-        return float(text) if _NUMBER.fullmatch(text) else text
+        return _scalar(text)
+
+
+def _scalar(text: str) -> object:
+    """What a scalar without quotes or tag stands for, by YAML 1.2's core schema."""
+    if text in _NULL:
+        return None
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _NUMBER.fullmatch(text) else text
 
 
 # ------------------------------------------------------------------ pydantic's errors, in plain words
