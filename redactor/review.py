@@ -30,11 +30,12 @@ _NONE: frozenset[str] = frozenset()
 @dataclass(frozen=True, slots=True)
 class Reviewed:
     """A relation of the file. `tags`: its very rows reveal. `columns`: name to tags; `proposed`: those of them that
-    nobody has confirmed, which carry `unreviewed` beside the proposed tags."""
+    nobody has confirmed, which carry `unreviewed` beside the proposed tags. `notes`: what people wrote beside them."""
 
     tags: frozenset[str] = _NONE
     columns: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
     proposed: frozenset[str] = _NONE
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,9 @@ def _reviewed(form: RelationForm) -> Reviewed:
     own = frozenset(form.tags)
     if form.proposed is not None:
         own |= {*form.proposed.tags, UNREVIEWED}
-    return Reviewed(own, MappingProxyType(columns), frozenset(proposed))
+    notes = [("", form.note), *((name, column.note) for name, column in form.columns.items())]
+    said = tuple(f"{name}: {note}" for name, note in sorted(notes) if note)
+    return Reviewed(own, MappingProxyType(columns), frozenset(proposed), said)
 
 
 def _twice(document: Document) -> list[Fault]:

@@ -85,14 +85,15 @@ def explain(
 
 async def _explain(config: Path, database: str, user: str, sql: str) -> Explained:
     from redactor.cli.judging import maker, usable
-    from redactor.cli.publishing import Published
+    from redactor.cli.publishing import Published, baseline_file
 
     installation = usable(config)
     if database not in installation.config.databases:
         known = ", ".join(installation.config.databases)
         raise RedactorError(f"{config} has no database `{database}` (it has {known})")
     where, review = installation.config.databases[database], installation.reviews[database]
-    published = Published(where, installation.policy, review, maker(installation.config))
+    kept = baseline_file(installation.config.log.directory, database)
+    published = Published(where, installation.policy, review, maker(installation.config), kept, keep=False)
     try:
         await published.refresh()
     finally:

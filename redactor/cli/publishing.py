@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
 
 import asyncpg  # type: ignore[import-untyped]
 
 from redactor import upstream
+from redactor.baseline import Baseline, follow, read, renew
 from redactor.catalog import Catalog
 from redactor.cli import oplog
 from redactor.config import Database
@@ -39,8 +43,19 @@ class Published:
     `read_at`: when the catalog in force was read (seconds, epoch, UTC). `reachable`: whether the last look succeeded.
     """
 
-    def __init__(self, database: Database, policy: Policy, review: Review, make: Maker) -> None:
+    def __init__(
+        self,
+        database: Database,
+        policy: Policy,
+        review: Review,
+        make: Maker,
+        kept: Path | None = None,
+        keep: bool = True,
+    ) -> None:
+        """`kept`: the file in which it is remembered which columns were reviewed; `keep`: whether to write it."""
         self.database = database
+        self._kept, self._keep = kept, keep
+        self._baseline = _read_baseline(kept)
         self._policy, self._review, self._make = policy, review, make
         self._judge: Judge | None = None
         self._catalog: Catalog | None = None
@@ -146,7 +161,11 @@ class Published:
         self._fingerprint, self._done, self.read_at, self.reachable = seen, this, time.time(), True
 
     def _publish(self, catalog: Catalog) -> None:
-        judge = self._make(catalog, self._policy, self._review)
+        baseline = renew(self._baseline, catalog, self._review)
+        judge = self._make(catalog, self._policy, follow(baseline, catalog, self._review))
+        if self._keep and self._kept is not None and baseline != self._baseline:
+            _write_baseline(self._kept, baseline)
+        self._baseline = baseline
         self._differences = compare(catalog, self._review)
         self._catalog, self._judge = catalog, judge
 
@@ -154,3 +173,31 @@ class Published:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
+
+
+def _read_baseline(file: Path | None) -> Baseline:
+    if file is None:
+        return Baseline()
+    try:
+        return read(file.read_text("utf-8"))
+    except FileNotFoundError:
+        return Baseline()
+    except (OSError, ValueError) as error:
+        # by names alone then: a renamed column waits for review, as it would without the file
+        oplog.logger().warning("what was reviewed is not remembered", file=str(file), why=str(error))
+        return Baseline()
+
+
+def _write_baseline(file: Path, baseline: Baseline) -> None:
+    fresh = file.with_name(f"{file.name}.{os.getpid()}.new")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(baseline.to_text(), "utf-8")
+        fresh.replace(file)
+    except OSError as error:
+        oplog.logger().warning("what was reviewed cannot be remembered", file=str(file), why=str(error))
+
+
+def baseline_file(directory: Path, database: str) -> Path:
+    """Where the baseline of a database is kept, beside the journal."""
+    return directory / "baselines" / f"{quote(database, safe='')}.json"

@@ -19,7 +19,7 @@ from redactor.cli import oplog
 from redactor.cli.companion import attend
 from redactor.cli.judging import Usable, maker, usable
 from redactor.cli.monitoring import answering
-from redactor.cli.publishing import Published
+from redactor.cli.publishing import Published, baseline_file
 from redactor.cli.seat import Seat
 from redactor.config import Address, Config, TlsFiles
 from redactor.errors import ConfigurationError, Fault, RedactorError, UpstreamError
@@ -98,7 +98,9 @@ async def running(installation: Usable, *, wait: bool = False, seat: Seat | None
         published = {}
         paces = {name: Pace(time.perf_counter) for name in settings.databases}
         for name, database in settings.databases.items():
-            one = Published(database, installation.policy, installation.reviews[name], maker(settings, paces[name]))
+            kept = baseline_file(settings.log.directory, name)
+            make = maker(settings, paces[name])
+            one = Published(database, installation.policy, installation.reviews[name], make, kept)
             stack.push_async_callback(one.close)
             await _first(one, wait)
             published[name] = one

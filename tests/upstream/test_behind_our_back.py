@@ -73,6 +73,25 @@ def test_tables_of_the_session_itself_need_no_look(office: tuple[Installation, p
     assert installation.events().count("catalog changed") == 0
 
 
+def test_a_renamed_column_stays_what_it_was(office: tuple[Installation, psycopg.Connection]) -> None:
+    installation, admin = office
+    admin.execute(TRIGGER)
+    admin.execute("ALTER TABLE notices RENAME body TO words; ALTER TABLE people RENAME status TO state")
+
+    def noticed() -> bool:
+        # until it is noticed the tripwire ends the session: it knows columns by their numbers
+        with contextlib.suppress(psycopg.Error):
+            return rows(installation, "SELECT state FROM people") == [(None,), (None,)]
+        return False
+
+    until(noticed, installation.log)
+    assert rows(installation, "SELECT words FROM notices") == [("open",)]
+    with installation.connect("approved") as connection:
+        assert connection.execute("SELECT state FROM people ORDER BY id").fetchall() == [("visa",), ("citizen",)]
+    assert list(installation.directory.rglob("baselines/counter.json"))
+    admin.execute("DROP EVENT TRIGGER redactor_ddl; DROP FUNCTION redactor.redactor_ddl()")
+
+
 def test_the_event_trigger_tells_at_once(office: tuple[Installation, psycopg.Connection]) -> None:
     installation, admin = office
     admin.execute(TRIGGER)
