@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from redactor.errors import LogUnavailable
@@ -20,6 +21,7 @@ from redactor.store.database import Database
 from redactor.store.orders import Desk, Tills
 from tests.orders.papers import COUNSEL, NOW, OPERATOR, STEWARD, demand
 from tests.orders.test_life import DANGER
+from tests.servers import Server
 
 OFFICER = Requester("officer", "city", frozenset(), "10.0.0.1")
 
@@ -29,14 +31,11 @@ class Office:
     """A store, a desk on it and the log that both write, closed for `entries`."""
 
     directory: Path
+    url: str
     database: Database
     now: list[float]
     noted: list[Any]
     down: bool = False
-
-    @property
-    def url(self) -> str:
-        return f"sqlite:///{self.directory}/redactor.db"
 
     def note(self, closed: Any) -> None:
         if self.down:
@@ -62,24 +61,31 @@ class Office:
         """The entries that were noted, written to the log, read back and verified by their proofs."""
 
         async def write() -> None:
-            log = await Log.open(self.url)
+            log = await Log.open(self.url, self.directory)
             for closed in self.noted:
                 await log.note(closed)
             await log.close()
 
         asyncio.run(write())
-        with Reader(self.url) as reader:
+        with Reader(self.url, self.directory) as reader:
             found = [e.value for e in reader.select(newest=False)]
         assert all(v["kind"] == "order" for v in found)
         assert "zyzzyva" not in json.dumps(found)
         return [v["step"] for v in found]
 
 
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    database = Database(f"sqlite:///{tmp_path}/redactor.db", create=True)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
+    url = f"sqlite:///{tmp_path}/redactor.db"
+    if request.param == "postgresql":
+        server: Server = request.getfixturevalue("postgres18")
+        with psycopg.connect(server.dsn(), autocommit=True) as c:
+            c.execute("DROP DATABASE IF EXISTS orders_store WITH (FORCE)")
+            c.execute("CREATE DATABASE orders_store")
+        url = server.dsn("orders_store")
+    database = Database(url, create=True)
     database.migrate()
-    yield Office(tmp_path, database, [NOW], [])
+    yield Office(tmp_path, url, database, [NOW], [])
     database.close()
 
 
