@@ -142,7 +142,7 @@ def place(directory: Path, **changes: Any) -> Iterator[Place]:
         "reader": lambda: reader,
         "register": Register(directory / "console" / "register.db"),
         "accounts": accounts,
-        "desk": Desk(database, note, lambda: now[0]),
+        "desk": Desk(database, note, changes.get("clock", lambda: now[0])),
         "files": files,
         "judge": judges.get,
         "note": note,

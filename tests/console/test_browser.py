@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from redactor.audit.entry import time_text
 from redactor.console.register import Filter
+from redactor.orders.life import Actor, Approved
 from tests.console.browsing import Pages, Served, browser_path, served
 from tests.console.place import Place
 from tests.fixtures import town as fixture
 from tests.fixtures.town import Town
+from tests.orders.papers import demand
 from tests.servers import Server
 
 pytestmark = pytest.mark.skipif(browser_path() is None, reason="there is no chromium: apt-get install chromium")
@@ -23,7 +26,8 @@ PAGES = {
         *("/", "/?verdict=any&view=shapes", "/?kind=deed", "/decisions/3", "/access", "/access?tag=status&role=chief"),
         *("/account", "/nowhere"),
     ],
-    "steward": ["/catalog"],
+    "steward": ["/catalog", "/orders", "/orders/new", "/orders/ledger", "/orders/o-open", "/orders/o-refused"],
+    "counsel": ["/orders", "/orders/o-open", "/orders/o-active"],
     "operator": ["/health", "/"],
 }
 
@@ -43,7 +47,20 @@ def house(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
                 "      phone: {proposed: {tags: [trace.phone], confidence: 0.9, evidence: its name is phone}}",
             )
         )
+        enter_orders(made.place)
         yield made
+
+
+def enter_orders(place: Place) -> None:
+    """One whose checks are open, one that is refused, one that is active."""
+    now = place.site.clock()
+    paper = {"issued": time_text(now - 86400)[:10], "valid_until": time_text(now + 9 * 86400)[:10]}
+    desk = place.site.desk
+    desk.enter("o-open", demand("clerk", now, answers={}, **paper), {"steward"})
+    desk.enter("o-refused", demand("clerk", now, judge_title="Immigration Judge", **paper), {"steward"})
+    desk.enter("o-active", demand("clerk", now, **paper), {"steward"})
+    for name in ("counsel", "operator"):
+        desk.take("o-active", Approved(name), Actor(name, frozenset({name})))
 
 
 @pytest.fixture(scope="module")
