@@ -14,6 +14,7 @@ from typing import Any
 from redactor.cli.files import KnownTagsForm
 from redactor.config import ConfigForm
 from redactor.expectations import CasesForm
+from redactor.orders.form import DemandForm
 from redactor.policy import PolicyForm
 from redactor.review import ReviewForm
 from redactor.yamlfile import Form
@@ -23,6 +24,7 @@ _FORMS: dict[str, tuple[type[Form], str]] = {
     "policy": (PolicyForm, "A policy, such as policies/sacramento.yaml"),
     "policy-test": (CasesForm, "The tests beside a policy, such as policies/sacramento.test.yaml"),
     "catalog": (ReviewForm, "A reviewed catalog file, such as schemas/city.yaml"),
+    "order": (DemandForm, "A demand for data, as redactor orders receive and POST /api/orders take it"),
     "tags": (KnownTagsForm, "The tags in use and what they mean: policies/tags.yaml"),
 }
 

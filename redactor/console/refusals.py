@@ -72,7 +72,12 @@ def row_of(entry: Stored) -> Row:
 
     rules = tuple(dict.fromkeys(str(r.get("rule", "")) for r in v.get("rules", ()) if isinstance(r, dict)))
     kind = text("kind")
-    said = {"deed": text("deed"), "retention": text("because"), "key": text("kind")}.get(kind, text("shape"))
+    said = {
+        "deed": text("deed"),
+        "retention": text("because"),
+        "key": text("kind"),
+        "order": f"{text('step')} {text('order')}",
+    }.get(kind, text("shape"))
     return Row(
         entry.sequence,
         text("at"),

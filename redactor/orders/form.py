@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, TypeAdapter
+from pydantic import Field, PlainValidator, TypeAdapter, WithJsonSchema
 
 from redactor.errors import ConfigurationError, Fault
 from redactor.model import Opening, RelationName
@@ -61,7 +61,11 @@ def _time(value: object) -> str:
     return str(value)
 
 
-Instrumental = Annotated[Instrument, PlainValidator(_instrument, json_schema_input_type=Literal["..."])]
+Instrumental = Annotated[
+    Instrument,
+    PlainValidator(_instrument),
+    WithJsonSchema({"type": "string", "enum": [i.value for i in Instrument]}, mode="validation"),
+]
 Identifier = Annotated[str, PlainValidator(_id, json_schema_input_type=str | int)]
 Time = Annotated[str, PlainValidator(_time, json_schema_input_type=str)]
 Table = Annotated[str, PlainValidator(_relation, json_schema_input_type=str)]

@@ -98,9 +98,20 @@ def _table(shown: list[Stored]) -> Table:
             _plain(v.get("login", "")),
             _plain(verdict, COLOURS.get(verdict, "")),
             _plain(", ".join(dict.fromkeys(r["rule"] for r in v.get("rules", ())))),
-            _plain(_short(str(v.get("shape", "") or v.get("because", "")), 160)),
+            _plain(_short(_said(v), 160)),
         )
     return table
+
+
+def _said(value: dict[str, Any]) -> str:
+    """What an entry is about, in a line: a statement's shape, or what was done."""
+    match value.get("kind"):
+        case "order":
+            return f"{value.get('order', '')} {value.get('step', '')}: {value.get('because', '')}".rstrip(": ")
+        case "deed":
+            return f"{value.get('by', '')} {value.get('deed', '')}"
+        case _:
+            return str(value.get("shape", "") or value.get("because", ""))
 
 
 def _plain(text: object, style: str = "") -> Text:
