@@ -227,19 +227,9 @@ def shape(source: bytes) -> str:
 
 
 # normalize leaves literals alone where the grammar wants a constant (SET, utility options, typmods in some places), and
-# comments; a shape may hold neither
-_LEFTOVER = re.compile(
-    r"""(?P<comment>--[^\n]*|/\*.*?\*/)
-      | (?P<dollar>\$(?P<tag>[A-Za-z_\x80-\U0010ffff]?[A-Za-z0-9_\x80-\U0010ffff]*)\$.*?\$(?P=tag)\$)
-      | (?P<string>(?:[eExXbBnN]|[uU]&)?'(?:[^'\\]|''|\\.)*')
-      | (?P<quoted>"(?:[^"]|"")*")
-      | (?P<parameter>\$\d+)
-      | (?P<word>[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*)
-      | (?P<number>\d[\w.]*)""",
-    re.X | re.S,
-)
-
-
+# comments; a shape may hold neither. The server's own lexer says what is one: which quotes a backslash escapes, how
+# deep comments are nested, which strings go on in the next line
+_LITERALS = frozenset({260, 261, 262, 263, 264, 266})  # FCONST, SCONST, USCONST, BCONST, XCONST, ICONST
 _SUSPECT = re.compile(r"[0-9$](?:(?<=[0-9])(?<![\w$][0-9])|(?<=\$)[A-Za-z_$\x80-\U0010ffff])")
 _SUSPECTS = ("'", '"', "--", "/*")
 """What a text without leftovers has nowhere."""
@@ -249,16 +239,21 @@ def _hide_leftovers(text: str) -> str:
     if not any(s in text for s in _SUSPECTS) and _SUSPECT.search(text) is None:
         return " ".join(text.split())
 
-    def put(match: re.Match[str]) -> str:
-        match match.lastgroup:
-            case "comment":
-                return " "
-            case "number" | "string" | "dollar" | "tag":
-                return "?"
-            case _:
-                return match.group()
-
-    return re.sub(r"\s+", " ", _LEFTOVER.sub(put, text)).strip()
+    source = text.encode()
+    try:
+        tokens = ScanResult.FromString(_scanned(source)).tokens
+    except SyntaxProblem:
+        return f"<{len(source)} bytes, not read>"
+    kept: list[bytes] = []
+    end = 0
+    for kind, start, stop in map(_spans, tokens):
+        if kind in COMMENTS:
+            continue
+        if start > end and kept:
+            kept.append(b" ")
+        kept.append(b"?" if kind in _LITERALS else source[start:stop])
+        end = stop
+    return " ".join(b"".join(kept).decode().split())
 
 
 def plpgsql(source: bytes) -> list[Node]:

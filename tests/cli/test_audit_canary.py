@@ -106,3 +106,56 @@ def test_seeded_values_are_in_clear_nowhere(forwarding: Installation, postgres18
     }
     text = (forwarding.directory / "out.json").read_text()
     assert text.count('"verdict":"refused"') + text.count('"verdict":"redacted"') > 10
+
+
+def everything() -> list[str]:
+    """An administrator's statements, all of which are logged: values in utilities, in rows that are read, in errors."""
+    a, b, c, d, e, f, g, h, i, j, k, m = SEEDS
+    return [
+        f"INSERT INTO people VALUES (7, '{a}', '{b}')",
+        "SELECT name, status FROM people WHERE id = 7",
+        f"INSERT INTO people VALUES (7, '{c}', '{c}')",  # Key (id)=(7) already exists
+        f"CREATE TABLE made (a text CHECK (a <> '{d}'), b text DEFAULT 'x\\', c text DEFAULT '{d}')",
+        f"INSERT INTO made VALUES ('{d}')",  # Failing row contains
+        "SELECT status::int FROM people WHERE id = 7",  # invalid input syntax for type integer
+        f"DO $$ BEGIN RAISE EXCEPTION '{e}'; END $$",
+        f"DO $$ BEGIN RAISE NOTICE '{e}'; END $$",
+        f"NOTIFY c, '{f}'",
+        f"CREATE ROLE counter_made PASSWORD '{g}'",
+        f"ALTER ROLE counter_made PASSWORD '{g}' VALID UNTIL '2030-01-01'",
+        "DROP ROLE IF EXISTS counter_made",
+        f"COMMENT ON TABLE people IS '{h}'",
+        f"/* {i} /* {i} */ {i} */ SELECT 1 -- {i}",
+        f"PREPARE p AS SELECT '{j}'",
+        f"EXECUTE p('{j}')",
+        f"SET application_name = E'x' \n '{k}'",
+        f"EXPLAIN SELECT * FROM people WHERE status = '{m}'",
+        f"SELECT * FROM people WHERE status = '{m}' FOR UPDATE",
+    ]
+
+
+def test_values_that_an_administrator_reads_and_writes_are_in_clear_nowhere(
+    forwarding: Installation, postgres18: Server
+) -> None:
+    policy = forwarding.directory / "policy.yaml"
+    policy.write_text(policy.read_text().replace("[approved]}", "[approved, postgres]}") + "record: all\n")
+    process = forwarding.serve()
+    try:
+        with forwarding.connect("postgres") as connection:
+            done = 0
+            for sql in everything():
+                with contextlib.suppress(psycopg.Error):
+                    connection.execute(sql)
+                    done += 1
+            assert done > 11, "most of them succeed"
+            with connection.cursor() as cursor, cursor.copy("COPY people FROM STDIN") as copy:
+                copy.write(f"8\t{SEEDS[0]}\t{SEEDS[1]}\n")
+            with connection.cursor() as cursor, cursor.copy("COPY people TO STDOUT") as copy:
+                assert SEEDS[0].encode() in b"".join(bytes(piece) for piece in copy)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+    finally:
+        with psycopg.connect(postgres18.dsn(), autocommit=True) as admin:
+            admin.execute("DROP ROLE IF EXISTS counter_made")
+    assert holding(forwarding.directory) == set()
+    assert (forwarding.directory / "out.json").read_text().count('"verdict":"allowed"') > 18

@@ -148,6 +148,10 @@ WITH_TEXT = (
     "EXECUTE p({})",
     "DO {}",
     "CREATE TABLE t (a text DEFAULT {} CHECK (a <> {}))",
+    "CREATE TABLE t (a text DEFAULT 'x\\', b text DEFAULT {})",
+    "/* {} /* {} */ {} */ SELECT 1 -- {}",
+    "SECURITY LABEL ON TABLE t IS {}",
+    "SET a.b = 'x\\', {}",
     "SELECT {}::date, CAST({} AS text), date {}, interval {} day",
     "CREATE VIEW v AS SELECT {} AS a",
     "DECLARE c CURSOR FOR SELECT {}",
@@ -163,7 +167,10 @@ WITH_TEXT = (
     "VALUES ({}), ({})",
     "SELECT a[{}] FROM t LIMIT {} OFFSET {}",
 )
-QUOTES = ("'{}'", "E'{}'", "$${}$$", "$q${}$q$", "N'{}'", "U&'{}'", "'x''{}'", "E'\\'{}'")
+QUOTES = (
+    *("'{}'", "E'{}'", "$${}$$", "$q${}$q$", "N'{}'", "U&'{}'", "'x''{}'", "E'\\'{}'"),
+    *("/* /* */ '{}' */ '{}'", "'a'\n'{}'", "E'a'\n'\\'{}'", "'a\\' /* ' */ \n '{}'"),
+)
 
 
 @settings(max_examples=300)
