@@ -590,6 +590,10 @@ class Judge(Protocol):
         """Whether the snapshot has that column (attnum; 0 or less: any) of that relation (oid), or PostgreSQL has."""
         ...
 
+    def made_by(self, requester: Requester, relation: int) -> RelationName | None:
+        """The name of a relation (oid) that is the requester's login's and that nobody has reviewed; else None."""
+        ...
+
     def tells(self, requester: Requester, sqlstate: str, relation: RelationName, detail: str) -> bool:
         """Whether the DETAIL of an error about that relation (fields s, t) would show hidden values."""
         ...

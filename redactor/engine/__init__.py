@@ -186,6 +186,13 @@ class Engine:
             self._numbers[relation] = numbers = frozenset(c.number for c in found.columns)
         return number <= 0 or number in numbers
 
+    def made_by(self, requester: Requester, relation: int) -> RelationName | None:
+        """The name of a relation that belongs to the requester's login and that nobody has reviewed; else None."""
+        found = self._catalog.relations.get(relation)
+        if found is None or found.owner != requester.login or found.qualified in self._review.relations:
+            return None
+        return found.qualified
+
     def tells(self, requester: Requester, sqlstate: str, relation: RelationName, detail: str) -> bool:
         """Whether the DETAIL of an error would show hidden values: a whole row, or a key with a hidden column in it.
 

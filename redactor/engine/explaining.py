@@ -10,6 +10,7 @@ from __future__ import annotations
 from redactor.catalog import Relation
 from redactor.engine.reading import Reading
 from redactor.engine.refusal import of_kind
+from redactor.model import RelationName
 from redactor.sql.grammar import Node, Statement
 
 _TELLING = frozenset({"buffers", "wal", "memory", "serialize"})
@@ -53,7 +54,7 @@ def explain(reading: Reading, node: Node, statement: Statement) -> None:
     if ordered and options.get("analyze"):
         raise of_kind("EXPLAIN ANALYZE", f"it counts the rows of each partition of {ordered[0]}", "Leave ANALYZE out.")
     if options.get("verbose"):
-        raise of_kind("EXPLAIN (VERBOSE)", f"it shows expressions over protected columns of {shielded[0]}")
+        _judge_verbose(reading, shielded[0], options)
     _hide_figures(reading, node, statement, options)
 
 
@@ -74,6 +75,17 @@ def _refuse_sized(reading: Reading) -> None:
             "which plan is chosen hangs on how much room its protected columns take",
             "Explain it on a copy with made-up data, or ask one whose policy role has may_ddl.",
         )
+
+
+def _judge_verbose(reading: Reading, shielded: RelationName, options: dict[str, bool]) -> None:
+    """VERBOSE shows expressions, masks among them: what names and definitions tell, and no data."""
+    if options.get("analyze"):
+        raise of_kind("EXPLAIN (ANALYZE, VERBOSE)", f"it counts what each worker read of {shielded}", "Leave one out.")
+    for name in reading.relations:
+        relation = reading.world.catalog.relation(name)
+        if relation is not None and any(c.varies for c in reading.world.shield(relation).covers.values()):
+            # the key of a hash stands in the mask
+            raise of_kind("EXPLAIN (VERBOSE)", f"it shows how columns of {name} are masked", "Leave VERBOSE out.")
 
 
 def _tells(reading: Reading, relation: Relation) -> bool:

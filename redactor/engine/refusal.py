@@ -76,13 +76,15 @@ def of_write(what: str, why: str, hits: Iterable[RuleHit]) -> Refused:
 def of_kind(what: str, why: str, hint: str = "") -> Refused:
     """A statement, function or option that is not on the list of what may be used."""
     hits = (RuleHit("allow-list", why),)
+    hint = hint or "Leave it out, or have an approved role run it."
     return Refused(Problem(REFUSED, f"{what} is not permitted here: {why}", "", hint), hits)
 
 
 def of_gap(what: str) -> Refused:
     """Something that is not understood, and so refused."""
     hits = (RuleHit("not-understood", "what is not understood is refused"),)
-    problem = Problem(NOT_UNDERSTOOD, f"{what} is not understood by the proxy, and so refused", "", "")
+    hint = "Write it in another way, or have an approved role run it."
+    problem = Problem(NOT_UNDERSTOOD, f"{what} is not understood by the proxy, and so refused", "", hint)
     return Refused(problem, hits)
 
 

@@ -6,10 +6,11 @@ also by its failing?
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from redactor.engine import behalf, copying, definitions, explaining, settings
+from redactor.engine import behalf, blocks, copying, definitions, explaining, settings
 from redactor.engine.reading import Reading
 from redactor.engine.refusal import imitation, of_gap, of_kind
 from redactor.model import (
@@ -52,30 +53,52 @@ def judge(reading: Reading, statement: Statement, again: Callable[[str], Decisio
         case _:
             handler = _HANDLERS.get(kind)
             if handler is None:
-                _refuse(reading, kind)
+                _refuse(kind)
             else:
                 handler(reading, node, statement)
 
 
 _PLAIN_NAMES = {
-    "CreateFunctionStmt": "CREATE FUNCTION",
-    "DoStmt": "DO",
-    "AlterTableStmt": "ALTER TABLE",
-    "GrantStmt": "GRANT",
+    "AlterDatabaseSetStmt": "ALTER DATABASE SET",
+    "AlterDefaultPrivilegesStmt": "ALTER DEFAULT PRIVILEGES",
+    "AlterObjectSchemaStmt": "ALTER ... SET SCHEMA",
+    "AlterOwnerStmt": "ALTER ... OWNER TO",
     "AlterRoleSetStmt": "ALTER ROLE SET",
-    "AlterSystemStmt": "ALTER SYSTEM",
-    "CreateExtensionStmt": "CREATE EXTENSION",
-    "RenameStmt": "ALTER ... RENAME",
-    "CreateRoleStmt": "CREATE ROLE",
+    "CheckPointStmt": "CHECKPOINT",
+    "CreateCastStmt": "CREATE CAST",
+    "CreatedbStmt": "CREATE DATABASE",
+    "CreateEventTrigStmt": "CREATE EVENT TRIGGER",
+    "CreateFdwStmt": "CREATE FOREIGN DATA WRAPPER",
+    "CreatePLangStmt": "CREATE LANGUAGE",
+    "CreateRangeStmt": "CREATE TYPE ... AS RANGE",
+    "CreateStatsStmt": "CREATE STATISTICS",
+    "CreateTableSpaceStmt": "CREATE TABLESPACE",
     "CreateTrigStmt": "CREATE TRIGGER",
+    "DefineStmt": "CREATE AGGREGATE, OPERATOR, TYPE, COLLATION or TEXT SEARCH",
+    "DropdbStmt": "DROP DATABASE",
+    "GrantRoleStmt": "GRANT or REVOKE of a role",
+    "GrantStmt": "GRANT or REVOKE",
+    "ReindexStmt": "REINDEX",
+    "RenameStmt": "ALTER ... RENAME",
+    "RuleStmt": "CREATE RULE",
+    "SecLabelStmt": "SECURITY LABEL",
 }
 
 
-def _refuse(reading: Reading, kind: str) -> None:
-    name = _PLAIN_NAMES.get(kind, kind.removesuffix("Stmt"))
-    if kind in ("DoStmt", "CreateFunctionStmt"):
-        raise of_kind(name, "what its code will read cannot be told from here", "Ask an approved owner to run it.")
-    raise of_kind(name, "it is not among the statements that ordinary requesters may send")
+def _words(kind: str) -> str:
+    """A kind of statement as one writes it: CreateSchemaStmt is CREATE SCHEMA."""
+    return _PLAIN_NAMES.get(kind) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.removesuffix("Stmt")).upper()
+
+
+def _refuse(kind: str) -> None:
+    if kind == "CreateFunctionStmt":
+        why = "what its code will read cannot be told from here"
+        raise of_kind("CREATE FUNCTION", why, "Ask an approved owner to run it.")
+    raise of_kind(
+        _words(kind),
+        "it is not among the statements that ordinary requesters may send",
+        "Ask an approved owner to run it: who sees all that is hidden may send anything.",
+    )
 
 
 # ------------------------------------------------------------------ prepared statements
@@ -230,4 +253,5 @@ _HANDLERS: dict[str, Handler] = {
     "VacuumStmt": definitions.vacuum,
     "RefreshMatViewStmt": definitions.refresh,
     "CommentStmt": definitions.comment,
+    "DoStmt": blocks.judge,
 }

@@ -29,6 +29,7 @@ class Names:
     def __init__(self, catalog: Catalog, context: Context) -> None:
         self._catalog = catalog
         self._now = context.now
+        self._login = context.login
         schemas: list[str] = []
         for s in context.path:
             name = context.login if s == "$user" else s
@@ -65,7 +66,11 @@ class Names:
             schema = "pg_temp"
         for own in self._now.owns:
             if own.schema == schema and own.name == name and own.kind in _RELATIONS:
-                return Found(own=own)
+                known = None if own.temporary else self._catalog.relation(RelationName(schema, name))
+                if known is None or known.owner == self._login:
+                    return Found(own=own)
+                # somebody else's by now
+                return Found(known)
         if schema == "pg_temp" or (schema, name) in self._now.dropped:
             return None
         relation = self._catalog.relation(RelationName(schema, name))

@@ -84,6 +84,12 @@ def _nodes(node: Any) -> Iterator[tuple[str, Node]]:
 
 def _parsed(expression: Node) -> Node:
     """An embedded query or expression as a statement."""
+    (statement,) = grammar.parse(_text(expression).encode())
+    return statement.node
+
+
+def _text(expression: Node) -> str:
+    """An embedded query or expression as a statement's text."""
     text: str = expression["query"]
     if expression.get("parseMode", 0) >= 3:
         # an assignment: the target, then := or =, then an expression
@@ -92,10 +98,7 @@ def _parsed(expression: Node) -> Node:
             if found:
                 text = value
                 break
-    if expression.get("parseMode", 0) != 0:
-        text = "SELECT " + text
-    (statement,) = grammar.parse(text.encode())
-    return statement.node
+    return text if expression.get("parseMode", 0) == 0 else "SELECT " + text
 
 
 def reads(f: Function, derivation: Reader) -> Taint:
@@ -109,6 +112,24 @@ def reads(f: Function, derivation: Reader) -> Taint:
         if kind == "PLpgSQL_expr" and "query" in node:
             taint |= derivation.statement(_parsed(node))
     return taint
+
+
+def block(body: str) -> list[str] | None:
+    """The queries and expressions of a DO block, each as a statement's text; None: not all that it does is in them."""
+    tag = "redactor"
+    while f"${tag}$" in body:
+        tag += "x"
+    text = f"CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS ${tag}${body}${tag}$"
+    (found,) = grammar.plpgsql(text.encode())
+    function = found.get("PLpgSQL_function", {})
+    variables = [d for d in function.get("datums", ()) if "PLpgSQL_var" in d]
+    out = []
+    for kind, node in _nodes([*variables, function.get("action", {})]):
+        if kind not in _KNOWN or "dynquery" in node or node.get("is_stacked"):
+            return None
+        if kind == "PLpgSQL_expr" and "query" in node:
+            out.append(_text(node))
+    return out
 
 
 def derivation_opaque(f: Function) -> Taint:

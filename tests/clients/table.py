@@ -28,7 +28,11 @@ What an application may notice:
   false);
 - `GROUP BY` and `DISTINCT` over hidden columns pass where the table's primary key is among them, else they are refused;
 - `EXPLAIN` of such a table is refused, which sqlx's `describe` asks, and with it its `query!` macros while they
-  are compiled: let an approved login do that (`cargo sqlx prepare`).
+  are compiled: let an approved login do that (`cargo sqlx prepare`);
+- DO blocks pass where each of their statements is in the text and touches no table with hidden columns; dynamic SQL,
+  transaction control and an error's details (GET STACKED DIAGNOSTICS) in them are refused, and all blocks in a database
+  one of whose types or casts reads hidden data;
+- large objects and two-phase commit are refused; another session's query text, and sizes of such tables, read as NULL.
 
 | client | version | what was driven | result |
 |---|---|---|---|

@@ -381,11 +381,10 @@ class Replies:
     def _harmless(self, body: bytes, whose: Requester | None) -> bool | None:
         """Whether the requester may receive such rows; None: the snapshot is older than something in them."""
         c = self._c
-        forbidden = c.forbidden if whose is None else c.judge.forbidden(whose)
         if whose is None and body in c.shapes:
             return True
         origins = [(relation, n) for relation, n in messages.origins(body) if relation]
-        if any(o in forbidden for o in origins):
+        if self._forbids(origins, whose):
             return False
         if body != c.vouched and self._is_new(origins):
             c.vouched = body
@@ -411,6 +410,14 @@ class Replies:
         own = any(o.temporary for o in c.context.now.owns)
         knows = c.judge.knows
         return any(not knows(relation, n) and not (own and not knows(relation, 0)) for relation, n in origins)
+
+    def _forbids(self, origins: list[tuple[int, int]], whose: Requester | None) -> bool:
+        """Whether columns are among those that the requester must not receive; what the session made is its own."""
+        c = self._c
+        forbidden = c.forbidden if whose is None else c.judge.forbidden(whose)
+        hits = {relation for relation, n in origins if (relation, n) in forbidden}
+        made = (c.judge.made_by(whose or c.requester, relation) for relation in hits)
+        return any(name is None or c.context.own(name.schema, name.name) is None for name in made)
 
     def _trip(self, now: float) -> list[Effect]:
         c = self._c
