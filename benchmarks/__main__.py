@@ -18,6 +18,8 @@ from rich.table import Table
 from benchmarks import decisions, idle, log, machine, place, plot, refusals, relay, rows
 
 RESULTS = Path(__file__).parent / "results"
+DOCUMENT = RESULTS.parent.parent / "docs" / "performance.md"
+BEGIN, END = "<!-- figures: written by `make bench` -->", "<!-- end of figures -->"
 Rows = list[dict[str, object]]
 
 TITLES = {
@@ -46,6 +48,15 @@ def markdown(title: str, found: Rows) -> str:
     lines = [f"### {title}", "", "| " + " | ".join(found[0]) + " |", "|" + "---|" * len(found[0])]
     lines += ["| " + " | ".join(str(v) for v in row.values()) + " |" for row in found]
     return "\n".join([*lines, ""])
+
+
+def publish(about: dict[str, str], found: dict[str, Rows]) -> None:
+    """The tables of a whole run into the document, between its two marks."""
+    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    said = ", ".join(f"{k} {v}" for k, v in about.items())
+    tables = "\n".join(markdown(TITLES[n], f) for n, f in found.items())
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{said}.\n\n{tables}{END}{after}")
 
 
 def main() -> None:
@@ -84,6 +95,8 @@ def main() -> None:
     (RESULTS / f"{name}.json").write_text(json.dumps({"machine": about, **found}, indent=2) + "\n")
     text = "".join(f"{k}: {v}  \n" for k, v in about.items())
     (RESULTS / f"{name}.md").write_text("\n".join([text, *(markdown(TITLES[n], f) for n, f in found.items())]))
+    if not quick and found.keys() == TITLES.keys():
+        publish(about, found)
     if "relay" in found:
         (RESULTS / f"{name}.svg").write_text(plot.bars(found["relay"]))
     console.print(f"written to {RESULTS}/{name}.json, .md and .svg; {about['minutes']} minutes")

@@ -53,7 +53,9 @@ class Seat:
     async def enter(self, id: str, login: str) -> Problem | None:
         """Whether one more client may come; counted where all clients are."""
         try:
-            answer = await self._line.ask("enter", {"id": id, "login": login})
+            # a login may have bytes that are no UTF-8, which JSON cannot say
+            said = login.encode("utf-8", "replace").decode()
+            answer = await self._line.ask("enter", {"id": id, "login": said})
         except LineLost:
             return Problem("57P01", "terminating connection due to administrator command")
         return None if answer is None else Problem(*map(str, answer))  # type: ignore[call-overload]

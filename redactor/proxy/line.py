@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import array
 import asyncio
-import contextlib
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -44,7 +44,7 @@ class Line:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[bytes, socket.socket | None]] = deque()
         self._asked: dict[int, asyncio.Future[object]] = {}
-        self._answering: set[asyncio.Task[None]] = set()
+        self._answering: set[asyncio.Future[object]] = set()
         self._last = 0
         self._open = True
         self._loop.add_reader(end.fileno(), self._readable)
@@ -137,13 +137,19 @@ class Line:
             return
         found = self._hear(what, message, passed)
         if found is not None:
-            task = self._loop.create_task(self._answer(found, message.get("ask")))
+            task = asyncio.ensure_future(found)
             self._answering.add(task)
-            task.add_done_callback(self._answering.discard)
+            task.add_done_callback(partial(self._answer, message.get("ask")))
 
-    async def _answer(self, found: Awaitable[object], number: int | None) -> None:
-        answer: object = None
-        with contextlib.suppress(LineLost):
-            answer = await found
-        if number is not None:
-            self.tell("answer", {"to": number, "is": answer})
+    def _answer(self, number: int | None, task: asyncio.Future[object]) -> None:
+        self._answering.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            # nobody may take silence for an answer: where one cannot be given, there is no line
+            if not isinstance(error, LineLost):
+                self._loop.call_exception_handler({"message": "a line's question failed", "exception": error})
+            self.close()
+        elif number is not None:
+            self.tell("answer", {"to": number, "is": task.result()})
