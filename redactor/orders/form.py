@@ -48,8 +48,8 @@ def _relation(value: object) -> str:
 
 
 def _id(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int) or "\0" in str(value):
-        raise wrong("an id is a number or a text")
+    if isinstance(value, bool) or not isinstance(value, str | int) or "\0" in str(value) or len(str(value)) > 200:
+        raise wrong("an id is a number or a text of at most 200 characters")
     return str(value)
 
 
@@ -70,7 +70,7 @@ Identifier = Annotated[str, PlainValidator(_id, json_schema_input_type=str | int
 Time = Annotated[str, PlainValidator(_time, json_schema_input_type=str)]
 Table = Annotated[str, PlainValidator(_relation, json_schema_input_type=str)]
 Short = Annotated[str, Field(max_length=500)]
-Long = Annotated[str, Field(max_length=20_000)]
+Long = Annotated[str, Field(max_length=5_000)]
 
 
 class AskerForm(Form):
@@ -85,7 +85,7 @@ class AskerForm(Form):
 class TableForm(Form):
     """What is demanded of one table."""
 
-    columns: dict[Short, Long] = Field(description="column to the words of the paper that call for it")
+    columns: dict[Short, Long] = Field(max_length=200, description="column to the words of the paper that call for it")
     key: Short = Field(description="the column by which people or records are named")
     ids: list[Identifier] = Field(description="their ids in that column", max_length=10_000)
     dated: Short = Field(default="", description="only rows of a period: the column with the time")
@@ -101,7 +101,7 @@ class ScopeForm(Form):
     begins: Time | None = Field(default=None, description="UTC; when it is received, unless given")
     ends: Time | None = Field(default=None, description="UTC; 72 hours later (an emergency: 4), unless given")
     rows: int = Field(description="at most so many rows, all statements together", ge=1)
-    tables: dict[Table, TableForm]
+    tables: dict[Table, TableForm] = Field(max_length=20)
 
 
 class AnswerForm(Form):

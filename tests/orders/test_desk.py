@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from redactor.audit.formats import FORMATS
 from redactor.errors import LogUnavailable
 from redactor.model import Requester, Spend
 from redactor.orders.life import Actor, Approved, Closed, NotAllowed, Reviewed, Revoked
@@ -262,3 +263,17 @@ def test_only_those_who_may_enter(office: Office) -> None:
 def test_a_step_of_nobody(office: Office) -> None:
     with pytest.raises(NotAllowed, match="no disclosure order"):
         office.desk.take("o-9", Approved("counsel"), Actor("x"))
+
+
+@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+def test_its_entries_can_be_forwarded_in_every_format(office: Office) -> None:
+    office.desk.enter("o-1", demand(**DANGER), {"steward"})
+    office.desk.take("o-1", Approved("operator"), OPERATOR)
+    office.steps()
+    with Reader(office.url, office.directory) as reader:
+        leaves = [e.value for e in reader.select(newest=False)]
+    for made in FORMATS.values():
+        told = [made.event(leaf) for leaf in leaves]
+        assert all("\n" not in line for line in told)
+        assert made.bundle(leaves)
+    assert "disclosure order: notice" in FORMATS["cef"].event(leaves[-1])
