@@ -16,10 +16,11 @@ from types import MappingProxyType
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import AfterValidator, Field
 
 from redactor.errors import ConfigurationError, Fault
 from redactor.limits import Limits, LimitsForm, Workers
+from redactor.reception import AddressText, ConsoleText, Reception, receive
 from redactor.yamlfile import Document, Form, Texts, in_order, meant, parse, read, wrong
 
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -214,6 +215,7 @@ class Config:
     logins: Logins = Logins()
     providers: Mapping[str, Provider] = field(default_factory=lambda: MappingProxyType({}))
     metrics: Address | None = None
+    reception: Reception = field(default_factory=Reception)
 
 
 # ------------------------------------------------------------------ the file
@@ -289,13 +291,6 @@ class LogForm(Form):
     retention: RetentionForm | None = Field(default=None, description="when full texts are destroyed; none: never")
 
 
-def _anything(value: object) -> object:
-    return value
-
-
-AddressText = Annotated[object, PlainValidator(_anything, json_schema_input_type=str | int)]
-
-
 def _provider_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,40}", name):
         raise wrong(f"`{name}` is not a provider's name", "letters and digits, such as city")
@@ -312,7 +307,9 @@ class ConfigForm(Form):
     databases: dict[str, DatabaseForm] = Field(description="by the name that clients connect to", min_length=1)
     policy: str = Field(description="the policy file, such as policies/sacramento.yaml")
     store: str = Field(default="sqlite:///var/redactor.db", description="sqlite:///path or postgresql://...")
-    console: AddressText = Field(default=None, description="host:port of the auditors' pages; none: no console")
+    console: ConsoleText = Field(
+        default=None, description="host:port of the auditors' pages, or more; none: no console"
+    )
     metrics: AddressText = Field(default=None, description="host:port of the figures for monitoring; none: no figures")
     tls: TlsForm | None = Field(default=None, description="what clients are shown; none: no TLS with clients")
     login: LoginForm = Field(default=LoginForm(), description="how clients log in", json_schema_extra={"default": {}})
@@ -367,7 +364,7 @@ class _Reader:
 
     def config(self, form: ConfigForm, path: Path) -> Config | None:
         listen = self.address(("listen",), form.listen)
-        console = None if form.console is None else self.address(("console",), form.console)
+        console, reception = self.console(form)
         metrics = None if form.metrics is None else self.address(("metrics",), form.metrics)
         databases = {}
         for name, d in form.databases.items():
@@ -405,6 +402,16 @@ class _Reader:
             logins,
             MappingProxyType(providers),
             metrics,
+            reception,
+        )
+
+    def console(self, form: ConfigForm) -> tuple[Address | None, Reception]:
+        given = form.console
+        address = None if given is None else self.address(("console",), given.listen)
+        if given is None or address is None:
+            return None, Reception()
+        return address, receive(
+            given, address.host, form.identity, self.complain, lambda at, text: self.expanded(at, text)
         )
 
     def tls(self, form: TlsForm) -> TlsFiles:
@@ -498,7 +505,7 @@ class _Reader:
             return Address("127.0.0.1", port)
         return Address(m.group(1) or m.group(2) or "*", port)
 
-    def expanded(self, at: tuple[str, ...], text: str, fit: Callable[[str], str] = str) -> str | None:
+    def expanded(self, at: tuple[str | int, ...], text: str, fit: Callable[[str], str] = str) -> str | None:
         """The text with each `${NAME}` replaced; None, with a fault, where one is not set."""
         missing = [n for n in re.findall(r"\$\{(\w+)\}", text) if n not in self.environment]
         for name in dict.fromkeys(missing):

@@ -72,8 +72,9 @@ def add(
     known = [r.value for r in Role]
     if wrong := [r for r in role if r not in known]:
         raise ConfigurationError([Fault("--role", 0, 0, f"there is no role {wrong[0]!r}", ", ".join(known))])
-    if not name.strip() or len(name) > 200 or name != name.strip():
-        raise ConfigurationError([Fault("NAME", 0, 0, "this is not a name", "1 to 200 characters")])
+    if not name.strip() or len(name) > 200 or name != name.strip() or "/" in name:
+        instead = "1 to 200 characters; with a slash are those who come by a provider"
+        raise ConfigurationError([Fault("NAME", 0, 0, "this is not a name", instead)])
     if stdin:
         password = sys.stdin.readline().rstrip("\n")
     else:

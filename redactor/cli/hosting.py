@@ -117,6 +117,8 @@ def _reload() -> bool:
 def url_of(config: Config) -> str:
     """How browsers reach the console."""
     assert config.console is not None
+    if config.reception.url is not None:
+        return config.reception.url
     host = "127.0.0.1" if config.console.host == "*" else config.console.host
     return f"http://{f'[{host}]' if ':' in host else host}:{config.console.port}"
 

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from redactor import __version__
-from redactor.console import access, api, catalog, decision, entrance, health, orders, refusals
+from redactor.console import access, api, catalog, decision, entrance, health, orders, provider, refusals
 from redactor.console.guard import Gate, SignIn, guarded, is_api, unguarded
 from redactor.console.pages import render
 from redactor.console.site import Files, Site
@@ -28,6 +28,7 @@ __all__ = ["Files", "Site", "create"]
 
 ROUTERS: list[APIRouter] = [
     entrance.router,
+    provider.router,
     refusals.router,
     decision.router,
     access.router,
@@ -41,7 +42,7 @@ ROUTERS: list[APIRouter] = [
 BANNERS: list[Callable[[Request], list[str]]] = [orders.banner]
 """What is told at the head of every page: each gives sentences, in the reader's language, or none."""
 
-PUBLIC = frozenset({"/login", "/preferences", "/alive"})
+PUBLIC = frozenset({"/login", "/login/provider", "/login/callback", "/preferences", "/alive"})
 """The routes that need nobody."""
 
 
@@ -59,7 +60,7 @@ def create(site: Site) -> FastAPI:
     app.state.site = site
     app.state.banners = BANNERS
     app.state.patience = entrance.Patience()
-    app.state.oidc = None
+    app.state.departures = provider.Departures()
     for router in ROUTERS:
         app.include_router(router)
     routes = [route for router in ROUTERS for route in router.routes]

@@ -97,8 +97,9 @@ def login_page(request: Request, then: str = "/") -> Response:
 
 
 def _form(request: Request, then: str, wrong: str = "", name: str = "", status: int = 200) -> Response:
-    providers = getattr(request.app.state, "oidc", None)
-    return render(request, "login.html", status, then=local_path(then), wrong=wrong, name=name, provider=providers)
+    sign_in = site_of(request).config.reception.sign_in
+    provider = sign_in.provider if sign_in is not None else ""
+    return render(request, "login.html", status, then=local_path(then), wrong=wrong, name=name, provider=provider)
 
 
 @router.post("/login", include_in_schema=False)
