@@ -20,9 +20,10 @@ import asyncpg  # type: ignore[import-untyped]
 from redactor import upstream
 from redactor.baseline import Baseline, follow, read, renew
 from redactor.catalog import Catalog
-from redactor.cli import oplog
+from redactor.cli import oplog, reading
 from redactor.config import Database
 from redactor.drift import Differences, compare
+from redactor.engine import Engine
 from redactor.errors import RedactorError, UpstreamError
 from redactor.model import Judge
 from redactor.policy import Policy
@@ -153,21 +154,35 @@ class Published:
             connection = await self._connected()
             # The fingerprint first: a change between the two is then seen at the next look.
             seen = await upstream.fingerprint(connection)
-            catalog = await upstream.read_catalog(connection, self.database.name)
+            known = self._catalog
+            if known is None:
+                # nobody is being served yet
+                self._publish(await upstream.read_catalog(connection, self.database.name))
+                reading.settle()
+            else:
+                with reading.quietly():
+                    catalog = await reading.read(self.database.upstream.url, self.database.name, known)
+                    self._take(await reading.beside(lambda: self._made(catalog)))
         except UpstreamError:
             await self._drop()
             raise
-        self._publish(catalog)
         self._fingerprint, self._done, self.read_at, self.reachable = seen, this, time.time(), True
 
     def _publish(self, catalog: Catalog) -> None:
+        self._take(self._made(catalog))
+
+    def _made(self, catalog: Catalog) -> tuple[Catalog, Judge, Baseline, Differences]:
+        """What follows from a catalog; nothing of it is in force yet."""
         baseline = renew(self._baseline, catalog, self._review)
         judge = self._make(catalog, self._policy, follow(baseline, catalog, self._review))
+        if isinstance(judge, Engine) and isinstance(self._judge, Engine):
+            judge.prepare(self._judge)
         if self._keep and self._kept is not None and baseline != self._baseline:
             _write_baseline(self._kept, baseline)
-        self._baseline = baseline
-        self._differences = compare(catalog, self._review)
-        self._catalog, self._judge = catalog, judge
+        return catalog, judge, baseline, compare(catalog, self._review)
+
+    def _take(self, made: tuple[Catalog, Judge, Baseline, Differences]) -> None:
+        self._catalog, self._judge, self._baseline, self._differences = made
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None

@@ -91,10 +91,12 @@ class Engine:
         self._builtins = lists or _lists()
         version = catalog.version
 
+        lists = self._builtins
+
         def harmless(extension: str | None, name: str) -> bool:
             if extension is not None:
-                return self._builtins.judge_extension(extension, name).harmless
-            return self._builtins.judge(name, version).harmless
+                return lists.judge_extension(extension, name).harmless
+            return lists.judge(name, version).harmless
 
         self._derivation = Derivation(catalog, review, harmless)
         self._worlds: dict[frozenset[str], World] = {}
@@ -147,6 +149,13 @@ class Engine:
             clearance = Clearance(self._derivation, self._review, self._policy, roles, self._mask_key)
             self._worlds[roles] = known = World(self._catalog, self._derivation, clearance, self._builtins)
         return known
+
+    def prepare(self, before: Engine) -> None:
+        """Finds out, ahead of the first question, what goes through the whole catalog, for whom `before` was asked."""
+        for roles in list(before._worlds):
+            self.world(roles).prepare()
+        for roles in list(before._forbidden):
+            self._forbidden[roles] = self.world(roles).clearance.forbidden()
 
     def world_under(self, roles: frozenset[str], grant: Grant | None) -> World:
         """What requesters with those roles see who act under that disclosure order."""

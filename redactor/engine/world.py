@@ -206,6 +206,11 @@ class World:
                 self._namesakes.setdefault(r.name, []).append(r.schema)
         return any(s != name.schema for s in self._namesakes.get(name.name, ()))
 
+    def prepare(self) -> None:
+        """Finds out what goes through the whole catalog."""
+        _ = self.figures, self.sequences, self.clearance.exempt
+        self.has_protected_namesake(RelationName("", ""))
+
     def function(self, f: Function) -> tuple[ColumnName, ...]:
         """What a function reads that is hidden; empty: it may be called."""
         return self.clearance.function(f)

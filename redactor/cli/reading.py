@@ -1,0 +1,91 @@
+"""A catalog, read again and made a judge of beside the event loop.
+
+Knows upstream connections and how threads share one interpreter. Must not publish anything. Invariants: the loop waits
+for no more than a moment at a time; what has not changed since the last reading is the same object as before, so that
+neither memory nor the time to let go of the old catalog grows with the size of the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+
+from redactor import upstream
+from redactor.catalog import Catalog
+
+_SWITCH_SECONDS = 0.0005
+
+_T = TypeVar("_T")
+
+
+async def read(url: str, name: str, known: Catalog) -> Catalog:
+    """The catalog as it is now, on a connection of its own. Raises UpstreamError. `known` is the one before it."""
+
+    async def work() -> Catalog:
+        connection = await upstream.connect(url)
+        try:
+            return await upstream.read_catalog(connection, name)
+        finally:
+            await connection.close(timeout=5)
+
+    return await asyncio.to_thread(lambda: shared(asyncio.run(work()), known))
+
+
+async def beside(work: Callable[[], _T]) -> _T:
+    """What some work gives that the loop must not wait for."""
+    return await asyncio.to_thread(work)
+
+
+def shared(catalog: Catalog, known: Catalog) -> Catalog:
+    """An equal catalog that consists of the known one's objects where these are equal."""
+    changes: dict[str, Any] = {}
+    for f in fields(catalog):
+        if not f.init:
+            continue
+        new, old = getattr(catalog, f.name), getattr(known, f.name)
+        if isinstance(new, Mapping) and isinstance(old, Mapping):
+            same = {key: old[key] if key in old and old[key] == value else value for key, value in new.items()}
+            changes[f.name] = same
+        elif new == old:
+            changes[f.name] = old
+    return replace(catalog, **changes)
+
+
+_usual: list[tuple[float, bool]] = []
+"""What it was before the first of those who asked for quiet, and one more for each other."""
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """While this lasts the collector does not go through all there is, and threads take turns more often.
+
+    What was made meanwhile is then left out of the collector's rounds for good: a catalog has no cycles. Several may
+    ask for it at once, from the event loop.
+    """
+    if not _usual:
+        gc.collect()
+    _usual.append((sys.getswitchinterval(), gc.isenabled()))
+    gc.disable()
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    try:
+        yield
+    finally:
+        if len(_usual) == 1:
+            switching, collecting = _usual[0]
+            sys.setswitchinterval(switching)
+            settle()
+            if collecting:
+                gc.enable()
+            _usual.clear()
+        else:
+            _usual.pop()
+
+
+def settle() -> None:
+    """Leaves all that there is now out of the collector's rounds."""
+    gc.freeze()

@@ -1,0 +1,50 @@
+"""Reading a catalog again: what is the same stays the same object, and quiet ends when the last who asked is done."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from dataclasses import replace
+
+from redactor.catalog import Catalog, Column, Relation
+from redactor.cli import reading
+
+
+def catalog(*relations: Relation) -> Catalog:
+    return Catalog("city", 180000, "UTF8", {r.oid: r for r in relations}, {}, schemas=frozenset({"public"}))
+
+
+def relation(oid: int, *columns: str) -> Relation:
+    listed = tuple(Column(name, n, "text", 25) for n, name in enumerate(columns, 1))
+    return Relation(oid, "public", f"t{oid}", "r", "owner", listed)
+
+
+def test_what_is_the_same_is_the_same_object() -> None:
+    before = catalog(relation(1, "a"), relation(2, "a"), relation(3, "a"))
+    after = catalog(relation(1, "a"), relation(2, "a", "b"), relation(4, "a"))
+    shared = reading.shared(after, before)
+    assert shared == after
+    assert shared.relations[1] is before.relations[1]
+    assert shared.relations[2] is after.relations[2]
+    assert list(shared.relations) == [1, 2, 4]
+    assert shared.schemas is before.schemas
+    assert shared.relation(after.relations[2].qualified) is after.relations[2]
+    assert reading.shared(replace(after, version=170000), before).version == 170000
+
+
+def test_quiet_ends_with_the_last_who_asked() -> None:
+    switching = sys.getswitchinterval()
+    first, second = reading.quietly(), reading.quietly()
+    try:
+        first.__enter__()
+        second.__enter__()
+        assert not gc.isenabled()
+        first.__exit__(None, None, None)
+        assert not gc.isenabled()
+        second.__exit__(None, None, None)
+        assert gc.isenabled()
+        assert sys.getswitchinterval() == switching
+    finally:
+        gc.enable()
+        gc.unfreeze()
+        sys.setswitchinterval(switching)
