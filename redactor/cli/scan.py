@@ -75,6 +75,9 @@ def scan(
     proxies: Annotated[
         bool, typer.Option("--proxies", help="List what gives tagged columns away by correlation; tags nothing.")
     ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="With --url: the catalog file into which proposals are written.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change in the catalog file.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="For programs: one JSON object a line; changes no file.")
@@ -102,6 +105,8 @@ def scan(
         from redactor.cli.scan_inspector import scan as inspect
 
         found = _judged(inspect(url, knowledge, rows if values else 0), knowledge)
+        if out is not None:
+            _propose_into(out, out.stem, found, dry_run or as_json)
     else:
         sampling = Sampling(rows, seconds) if values else None
         given = _labels(labels, knowledge) if labels is not None else {}
@@ -178,16 +183,23 @@ def _scan_database(
     name: str, config: Path, pack: Pack, sampling: Sampling | None, sql: list[str], given: Given, keep: bool
 ) -> list[Found]:
     database = _database(name, config)
-    tables = asyncio.run(_tables(database.upstream.url, name, pack, sampling))
+    tables, labelled = asyncio.run(_tables(database.upstream.url, name, pack, sampling))
+    for one in labelled:
+        given.setdefault(one.column, []).append(one)
     found = [_counted(f, given, pack) for f in _judged(tables, pack)]
     if sql:
         found = _followed(found, tables, sql)
-    before = read_file(database.catalog) if database.catalog.exists() else ""
-    after = proposals(before, str(database.catalog), name, found)
-    _show_difference(before, after, database.catalog)
-    if not keep and after != before:
-        _write(database.catalog, after)
+    _propose_into(database.catalog, name, found, keep)
     return found
+
+
+def _propose_into(file: Path, name: str, found: list[Found], keep: bool) -> None:
+    """Shows how the catalog file changes, and unless `keep`, writes it."""
+    before = read_file(file) if file.exists() else ""
+    after = proposals(before, str(file), name, found)
+    _show_difference(before, after, file)
+    if not keep and after != before:
+        _write(file, after)
 
 
 def _database(name: str, config: Path) -> Database:
@@ -274,8 +286,8 @@ def _followed(found: list[Found], tables: list[Table], patterns: list[str]) -> l
     return out
 
 
-async def _tables(url: str, name: str, pack: Pack, sampling: Sampling | None) -> list[Table]:
-    from redactor.cli.scan_postgres import for_review
+async def _tables(url: str, name: str, pack: Pack, sampling: Sampling | None) -> tuple[list[Table], list[Labelled]]:
+    from redactor.cli.scan_postgres import for_review, security_labels
     from redactor.cli.scan_postgres import scan as scan_tables
     from redactor.upstream import connect, read_catalog
 
@@ -288,7 +300,7 @@ async def _tables(url: str, name: str, pack: Pack, sampling: Sampling | None) ->
             task = progress.add_task("looking at tables", total=len(for_review(catalog)))
             async for one in scan_tables(connection, catalog, pack, sampling, lambda _: progress.advance(task)):
                 out.append((one.name, one.facts, one.note))
-        return out
+        return out, await security_labels(connection, pack)
     finally:
         await connection.close()
 

@@ -15,10 +15,12 @@ import asyncpg  # type: ignore[import-untyped]
 
 from redactor.catalog import Catalog, Column, Constraint, Relation
 from redactor.model import RelationName
+from redactor.tagging.exchange import Labelled, read_security_labels
 from redactor.tagging.facts import ColumnFacts, TableFacts, declared_in, family
 from redactor.tagging.pack import Pack
 from redactor.tagging.proxies import Giveaway, giveaways
-from redactor.tagging.values import LONGEST, profile
+from redactor.tagging.values import LONGEST, complements, profile
+from redactor.upstream.queries import SECURITY_LABELS
 
 _WORTH = frozenset(
     {"", "short", "long", "wide", "letter", "json", "array", "number", "date", "net", "other", "enum", "uuid"}
@@ -118,6 +120,15 @@ async def scan(
         done(str(relation.qualified))
 
 
+async def security_labels(connection: asyncpg.Connection, pack: Pack) -> list[Labelled]:
+    """What the database's own security labels say; nothing where they may not be read."""
+    try:
+        rows = await connection.fetch(SECURITY_LABELS)
+    except asyncpg.PostgresError:
+        return []
+    return read_security_labels((tuple(r.values()) for r in rows), pack)
+
+
 async def give_aways(
     connection: asyncpg.Connection, relation: Relation, targets: list[str], sampling: Sampling
 ) -> list[Giveaway]:
@@ -160,7 +171,14 @@ async def _sampled(
     text = _query(relation, [c.name for c in asked], rows, sampling)
     records = await _fetch(connection, text, sampling)
     profiles = {c.name: profile((r[at] for r in records), pack, family(c.type)) for at, c in enumerate(asked)}
-    return replace(facts, columns=tuple(replace(c, profile=profiles.get(c.name)) for c in facts.columns))
+    present = {c.name: [r[at] is not None for r in records] for at, c in enumerate(asked)}
+    instead = complements(present)
+    return replace(
+        facts,
+        columns=tuple(
+            replace(c, profile=profiles.get(c.name), instead_of=instead.get(c.name, ())) for c in facts.columns
+        ),
+    )
 
 
 def _query(relation: Relation, columns: list[str], rows: float, sampling: Sampling) -> str:

@@ -50,6 +50,21 @@ def read(document: object, file: str, pack: Pack) -> list[Labelled]:
     return out
 
 
+def read_security_labels(rows: Iterable[tuple[str, str, str, str, str]], pack: Pack) -> list[Labelled]:
+    """What `pg_seclabels` says of columns: rows of schema, relation, column, provider, label.
+
+    A label is one of ours (`status`, `Redactor.status`), one that the pack knows (`pii.ssn`), or a rule by which
+    PostgreSQL Anonymizer masks the column: that says that somebody thought it personal, not why.
+    """
+    out = []
+    for schema, relation, column, provider, label in rows:
+        bare = label.strip()
+        out.append(
+            Labelled(ColumnName(schema, relation, column), _ours(bare, pack), bare, f"security label of {provider}")
+        )
+    return out
+
+
 def _ours(label: str, pack: Pack) -> str:
     """Our tag for another system's label: its own name after `Redactor.`, or what the pack's `labels` says."""
     bare = label[len(_CLASSIFICATION) :] if label.lower().startswith(_CLASSIFICATION.lower()) else label

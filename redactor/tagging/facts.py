@@ -44,7 +44,7 @@ class ColumnFacts:
     """A column. `labels`: an enum's or a CHECK list's. `refers`: (table, column) of a foreign key's other end.
 
     `profile`: of sampled values. `declared`: tags that the schema itself declares (`redactor:status` in a comment, a
-    SQLAlchemy model's info).
+    SQLAlchemy model's info). `instead_of`: columns of the table that are missing just where this one is there.
     """
 
     name: str
@@ -55,6 +55,7 @@ class ColumnFacts:
     key: bool = False
     profile: Profile | None = None
     declared: tuple[str, ...] = ()
+    instead_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

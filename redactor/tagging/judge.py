@@ -38,6 +38,9 @@ _ROWS = 0.75
 _REFERRED = 0.95
 """What the name of the table that a foreign key leads to counts, against the same words in the column's name."""
 
+_PAIRED = 0.6
+"""How sure it makes that a column stands where a document's number is missing."""
+
 _SENTENCE = 9
 """A name of more words than this is a question of a survey, and mentions things that the column does not hold."""
 
@@ -77,10 +80,30 @@ def judge(table: TableFacts, pack: Pack, recurring: frozenset[str] = frozenset()
     """A finding for each column of the table, in order. `recurring`: columns that stand in many tables of the source,
     as keys do."""
     reading = read(table, pack)
-    return [
+    made = [
         _finding(table, fact, said, reading, pack, fact.name in recurring)
         for fact, said in zip(table.columns, reading.columns, strict=True)
     ]
+    return [_paired(f, fact, made, pack) for f, fact in zip(made, table.columns, strict=True)]
+
+
+def _paired(finding: Finding, fact: ColumnFacts, others: Sequence[Finding], pack: Pack) -> Finding:
+    """A column that stands where a document's number is missing stands for it: an ITIN where there is no SSN."""
+    for other in others:
+        if other.column in fact.instead_of and other.label == "documentary":
+            why = f"values: there where {other.column} ({other.tag}) is missing, and missing where it is there"
+            if finding.label == "documentary":
+                return replace(finding, evidence=(*finding.evidence, why))
+            if finding.label in ("none", "trace") and "document.identity" in pack.tags:
+                sure = round(max(_PAIRED, finding.confidence if finding.label != "none" else 0), 3)
+                return replace(
+                    finding,
+                    label="documentary",
+                    tag="document.identity",
+                    confidence=sure,
+                    evidence=(*finding.evidence, why),
+                )
+    return finding
 
 
 def suggest(tables: Iterable[TableFacts], pack: Pack) -> Iterator[Finding]:

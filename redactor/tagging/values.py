@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import combinations
 
 from redactor.tagging.checks import CHECKS
 from redactor.tagging.facts import Profile, Seen
@@ -55,6 +56,9 @@ _ABSENT = frozenset(
 _EDGES = " \t\r\n.,;:'\"#*`_-?"
 """What stands around a value and is not part of it."""
 
+_PAIR_ROWS, _PAIR_SHARE, _PAIR_AGREE = 5, 0.05, 0.95
+"""Of two columns of which one stands where the other is missing: rows, share and agreement that it takes."""
+
 _CAPITALS = 0.6
 """The share of values in capitals from which on a column is written in capitals, a few slips aside."""
 
@@ -87,6 +91,26 @@ def profile(values: Iterable[object], pack: Pack, family: str = "") -> Profile:
         if found is not None:
             seen.append(found)
     return Profile(sampled, present, len(counted), length, words, tuple(seen))
+
+
+def complements(present: Mapping[str, Sequence[bool]]) -> dict[str, tuple[str, ...]]:
+    """For each column those that are missing where it is there, and there where it is missing, in nearly every row.
+
+    `present`: for each column of a sample, row by row, whether there is a value. Each of a pair must be missing in a
+    twentieth of the rows at least, and there in five: one that is always there says nothing.
+    """
+    often: dict[str, list[bool]] = {}
+    for name, rows in present.items():
+        there = sum(rows)
+        if there >= _PAIR_ROWS and len(rows) - there >= max(_PAIR_ROWS, _PAIR_SHARE * len(rows)):
+            often[name] = list(rows)
+    out: dict[str, list[str]] = {}
+    for a, b in combinations(often, 2):
+        apart = sum(x is not y for x, y in zip(often[a], often[b], strict=True))
+        if apart >= _PAIR_AGREE * len(often[a]):
+            out.setdefault(a, []).append(b)
+            out.setdefault(b, []).append(a)
+    return {name: tuple(others) for name, others in out.items()}
 
 
 def _shown(value: object) -> str:

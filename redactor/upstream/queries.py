@@ -64,6 +64,16 @@ SELECT c.oid, c.relnamespace AS schema, c.relname::text AS name, c.relkind::text
  WHERE {_KINDS} AND n.{_OURS}
 """
 
+SECURITY_LABELS = """
+SELECT n.nspname::text AS schema, c.relname::text AS relation, a.attname::text AS column, s.provider, s.label
+  FROM pg_seclabels s
+  JOIN pg_class c ON c.oid = s.objoid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_attribute a ON a.attrelid = s.objoid AND a.attnum = s.objsubid
+ WHERE s.classoid = 'pg_class'::regclass AND s.objsubid > 0 AND NOT a.attisdropped
+ ORDER BY 1, 2, 3, 4
+"""
+
 COLUMN_TYPES = """
 SELECT atttypid AS type, atttypmod AS modifier, format_type(atttypid, atttypmod) AS name
   FROM (SELECT DISTINCT atttypid, atttypmod FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped) a
@@ -102,7 +112,7 @@ SELECT conrelid AS relation, conname::text AS name, contype::text AS kind, conke
 INDEXES = """
 SELECT i.indrelid AS relation, c.relname::text AS name, i.indexrelid AS oid, i.indisunique AS unique,
        i.indkey::int2[]::int[] AS columns, (i.indkey::int2[]::int[])[i.indnkeyatts:] AS included,
-       position('NULLS NOT DISTINCT' in pg_get_indexdef(i.indexrelid)) > 0 AS nulls_equal,
+       coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_equal,
        pg_get_expr(i.indexprs, i.indrelid) AS expressions,
        pg_get_expr(i.indpred, i.indrelid) AS predicate,
        EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))

@@ -201,6 +201,13 @@ def test_any_database_that_sqlalchemy_can_inspect(tmp_path: Path) -> None:
     made = found(run("--url", f"sqlite:///{tmp_path / 'x.db'}", "--json"))
     assert made["clientes.pais_nacimiento"]["tag"] == "origin.birth_country"
     assert made["clientes.q"]["tag"] == "document.sevis"
+    file = tmp_path / "clinic.yaml"
+    assert run("--url", f"sqlite:///{tmp_path / 'x.db'}", "--out", str(file), "--dry-run").exit_code == 0
+    assert not file.exists()
+    assert run("--url", f"sqlite:///{tmp_path / 'x.db'}", "--out", str(file)).exit_code == 0
+    reviewed = parse(file.read_text(), "clinic.yaml")
+    assert reviewed.database == "clinic"
+    assert reviewed.relations[RelationName("main", "clientes")].columns["q"] == {"document.sevis", "unreviewed"}
 
 
 def test_a_file_of_columns() -> None:

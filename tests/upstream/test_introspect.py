@@ -509,3 +509,25 @@ async def test_reading_while_others_create_and_drop(postgres: Server, reader: as
         done.set()
         await churning
         await other.close()
+
+
+async def test_a_table_that_is_locked_does_not_stop_the_reading(
+    reader: asyncpg.Connection, postgres: Server, hard: str
+) -> None:
+    # but for one with defaults, expressions or conditions: pg_get_expr waits for the table's lock
+    other = await asyncpg.connect(postgres.dsn(hard))
+    newer = int(await reader.fetchval("SHOW server_version_num")) >= 150000
+    try:
+        clause = "NULLS NOT DISTINCT" if newer else ""
+        await other.execute("CREATE SCHEMA locked; CREATE TABLE locked.t (a int, b text)")
+        await other.execute(f"CREATE UNIQUE INDEX i ON locked.t (a) {clause}; CREATE INDEX j ON locked.t (b)")
+        async with other.transaction():
+            await other.execute("LOCK TABLE locked.t IN ACCESS EXCLUSIVE MODE")
+            async with asyncio.timeout(10):
+                read = await read_catalog(reader, "city")
+        found = read.relation(RelationName("locked", "t"))
+        assert found is not None
+        assert {i.name: i.nulls_equal for i in found.indexes} == {"i": newer, "j": False}
+    finally:
+        await other.execute("DROP SCHEMA IF EXISTS locked CASCADE")
+        await other.close()
