@@ -29,6 +29,10 @@ FAULTS = {
         "statements, each with a literal of its own. It is killed at a random moment, every sixth time while it "
         "starts. Whatever a client was answered has to be in the log, found by the digest of its text."
     ),
+    "kill -9 of workers and of the process above them": (
+        "The same with two workers behind one port: one of them is killed, and started again by the process above; "
+        "every eighth time that one is killed, whose workers then have to end, and all is started again."
+    ),
     "kill -9 of two nodes on one PostgreSQL store": (
         "Two processes with a directory each and one store; one of them, by chance, is killed and started again. All "
         "checkpoints that both have ever published are compared with the log at the end."

@@ -16,9 +16,10 @@ import multiprocessing
 import os
 import random
 import signal
+import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -104,6 +105,12 @@ async def kills(installation: Installation, trials: int) -> dict[str, int]:
             os.kill(process.pid, signal.SIGKILL)
         process.join()
         ready.close()
+    figures = {"kills": trials, "while it started": killed_at_start}
+    return figures | await compared(installation, answered, 2 * trials)
+
+
+async def compared(installation: Installation, answered: list[str], at_least: int) -> dict[str, int]:
+    """Whether all that was answered is in the log, once; the figures."""
     store = f"sqlite:///{installation.directory}/store/redactor.db"
     log = await Log.open(store)
     key = log.keys.digest
@@ -116,9 +123,8 @@ async def kills(installation: Installation, trials: int) -> dict[str, int]:
     digests = [hmac.digest(key, text.encode(), "sha256").hex() for text in answered]
     assert [d for d in digests if not there[d]] == []
     assert [d for d, n in there.items() if n > 1] == []
-    assert len(answered) > 2 * trials
-    figures = {"kills": trials, "while it started": killed_at_start, "answered": len(answered)}
-    return figures | {"stored": verified.entries, "lost": 0, "doubled": 0}
+    assert len(answered) > at_least
+    return {"answered": len(answered), "stored": verified.entries, "lost": 0, "doubled": 0}
 
 
 async def test_the_service_is_killed_with_clients_on_it(counter: Installation) -> None:
@@ -130,3 +136,54 @@ async def test_the_service_is_killed_five_hundred_times(
     counter: Installation, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report("kill -9 of the whole service, clients connected", await kills(counter, 500), capsys)
+
+
+# ------------------------------------------------------------------ several processes
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[int]:
+    return [int(p) for p in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+async def worker_kills(installation: Installation, trials: int) -> dict[str, int]:
+    """Workers of a service are killed one by one; every eighth time the process above them, and it is started again."""
+    chance = random.Random(1850)
+    texts, answered = statements(), list[str]()
+    installation.configure(workers="2")
+    above = 0
+    process = installation.serve()
+    for trial in range(trials):
+        clients = [asyncio.create_task(client(installation.port, texts, answered)) for _ in range(CLIENTS)]
+        await asyncio.sleep(chance.uniform(0.1, 0.5))
+        if trial % 8 == 7:
+            orphans = workers_of(process)
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            above += 1
+            await asyncio.gather(*clients)
+            await until_true(lambda orphans=orphans: not any(Path(f"/proc/{p}").exists() for p in orphans))  # type: ignore[misc]
+            begun = installation.events().count("listening")
+            process = installation.start()
+            await until_true(lambda begun=begun: installation.events().count("listening") > begun)  # type: ignore[misc]
+            continue
+        there = workers_of(process)
+        if there:
+            os.kill(chance.choice(there), signal.SIGKILL)
+        await asyncio.sleep(chance.uniform(0, 0.3))
+        for task in clients:
+            task.cancel()
+        await asyncio.gather(*clients, return_exceptions=True)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    return {"kills": trials, "of them the process above": above} | await compared(installation, answered, 2 * trials)
+
+
+async def until_true(holds: Callable[[], bool], seconds: float = 30) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.slow
+async def test_workers_are_killed_a_hundred_times(counter: Installation, capsys: pytest.CaptureFixture[str]) -> None:
+    report("kill -9 of workers and of the process above them", await worker_kills(counter, 100), capsys)
