@@ -115,9 +115,9 @@ def collector(into: Collector) -> Iterator[int]:
 
 
 @contextmanager
-def syslog_server(messages: list[str], certificate: Path | None = None) -> Iterator[int]:
+def syslog_server(messages: list[str], certificate: Path | None = None, port: int = 0) -> Iterator[int]:
     """Takes octet-counted messages over TCP, or TLS with a certificate; gives the port."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.create_server(("127.0.0.1", port))
     listening.settimeout(0.05)
     stop = threading.Event()
     context = None

@@ -24,7 +24,7 @@ from redactor.store.outlets.http import Credentials, sign_v4
 from redactor.store.witness import Witness, server
 from tests.audit.samples import SIGNER
 from tests.audit.test_formats import RFC5424
-from tests.servers import Server
+from tests.servers import Server, free_port
 from tests.store.fakes import (
     WHO,
     Bucket,
@@ -145,6 +145,24 @@ def test_syslog_over_tls(tmp_path: Path) -> None:
         m = RFC5424.fullmatch(text)
         assert m
         assert m["text"].replace("\\n", "\n") == note
+
+
+async def test_a_syslog_server_that_goes_away_is_gone_on_with(tmp_path: Path) -> None:
+    """Three times away and back, entries all the while: each arrives once, in order, and none of them waited for it."""
+    ca, port = certificate(tmp_path / "server.pem"), free_port()
+    messages: list[str] = []
+    async with opened(tmp_path, forward=[f"syslog+tls://127.0.0.1:{port}?ca={ca}&format=json"]) as log:
+        for turn in range(3):
+            await append(log, range(turn * 20, turn * 20 + 10))
+            await log.flush()
+            await until(lambda: log.health().outlets[0].problem)
+            assert log.health().ok
+            with syslog_server(messages, ca, port):
+                await append(log, range(turn * 20 + 10, turn * 20 + 20))
+                await log.flush()
+                await until(lambda turn=turn: log.health().outlets[0].at == turn * 20 + 20)  # type: ignore[misc]
+    found = [RFC5424.fullmatch(m) for m in messages]
+    assert [json.loads(m["text"])["sequence"] for m in found if m] == list(range(60))
 
 
 def test_syslog_over_udp(tmp_path: Path) -> None:
