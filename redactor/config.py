@@ -14,7 +14,7 @@ from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -575,8 +575,14 @@ class _Reader:
             shown,
             key,
             unquote(password) if password is not None else None,
-            url,
+            self._placed(url, options),
         )
+
+    def _placed(self, url: str, options: dict[str, str]) -> str:
+        """A URL with its files' names as they are from anywhere."""
+        files = {o for o in ("sslrootcert", "sslcert", "sslkey") if options.get(o) not in (None, "", "system")}
+        placed = {o: str(self.path(v)) if o in files else v for o, v in options.items()}
+        return f"{url.partition('?')[0]}?{urlencode(placed, quote_via=quote)}" if files else url
 
     def store(self, at: tuple[str, ...], text: str) -> str | None:
         url = self.url(at, text)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator
 
 from redactor.errors import ConfigurationError, Fault
+from redactor.model import Identity
 from redactor.policy import Policy, Shaping, Tag, Treatment, TreatmentInput, read_treatment
 from redactor.yamlfile import Document, Form, Texts, in_order, meant, wrong
 from redactor.yamlfile import parse as parse_yaml
@@ -31,7 +32,10 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A requester, by login and groups or by policy roles, and what he is to get."""
+    """A requester, by login and groups or by policy roles, and what he is to get.
+
+    `identity`: what the token said with which he logged in; `on_behalf_of`: the end user for whom the login asks.
+    """
 
     name: str
     login: str
@@ -42,6 +46,8 @@ class Case:
     shaping: tuple[tuple[str, Shaping, tuple[int, int]], ...]
     may_ddl: bool | None
     place: tuple[int, int]
+    identity: Identity | None = None
+    on_behalf_of: Identity | None = None
 
 
 def _read_expected(value: object) -> Treatment | None:
@@ -58,10 +64,24 @@ def _read_expected(value: object) -> Treatment | None:
 ExpectedField = Annotated[Any, PlainValidator(_read_expected, json_schema_input_type=Literal["sees"] | TreatmentInput)]
 
 
+class PersonForm(Form):
+    issuer: str = Field(description="who signed the token: a provider's name in the configuration")
+    subject: str = Field(default="somebody", description="whom the token names")
+    claims: dict[str, Texts] = Field(default={}, description="what it says: a dotted path into it, and its values")
+
+    @property
+    def identity(self) -> Identity:
+        """The person."""
+        said = frozenset((path, value) for path, values in self.claims.items() for value in values)
+        return Identity(self.issuer, self.subject, said)
+
+
 class CaseForm(Form):
     name: str = Field(default="", description="what the case shows, for people")
     login: str | None = Field(default=None, description="a database login")
     groups: Texts = Field(default=[], description="the database roles that the login is a member of")
+    token: PersonForm | None = Field(default=None, description="the token with which the login logs in")
+    end_user: PersonForm | None = Field(default=None, description="for whom a login asks that speaks for others")
     as_roles: Texts | None = Field(default=None, description="instead of a login: these policy roles")
     roles: Texts | None = Field(default=None, description="the policy roles that the login must turn out to have")
     gets: dict[Tag, ExpectedField] = Field(default={}, description="tag: sees, mask, refuse, filter, {mask: year}, ...")
@@ -94,6 +114,8 @@ def _pointless(document: Document, form: CasesForm) -> Iterator[Fault]:
             yield document.fault(at, "the case expects nothing", "say what is got under `gets`")
         if (c.login is None) == (c.as_roles is None):
             yield document.fault(at, "the case names nobody", "give either `login` or `as_roles`")
+        elif c.login is None and (c.token is not None or c.end_user is not None):
+            yield document.fault(at, "the case has a person and no login", "say which `login` asks")
 
 
 def _case(document: Document, index: int, form: CaseForm) -> Case:
@@ -107,7 +129,9 @@ def _case(document: Document, index: int, form: CaseForm) -> Case:
     given = None if form.as_roles is None else frozenset(form.as_roles)
     roles = None if form.roles is None else frozenset(form.roles)
     place = document.place(at)
-    return Case(name, form.login or "", frozenset(form.groups), given, roles, expected, shaping, form.may_ddl, place)
+    identity, behalf = (p.identity if p is not None else None for p in (form.token, form.end_user))
+    groups = frozenset(form.groups)
+    return Case(name, form.login or "", groups, given, roles, expected, shaping, form.may_ddl, place, identity, behalf)
 
 
 def count(cases: tuple[Case, ...]) -> int:
@@ -125,7 +149,14 @@ def _unmet(policy: Policy, case: Case, file: str) -> Iterator[Fault]:
     if unknown:
         yield Fault(file, *case.place, f"{case.name}: there is no role `{unknown[0]}`", meant(unknown[0], policy.roles))
         return
-    roles = case.given if case.given is not None else policy.roles_of(case.login, case.groups)
+    issuer = case.on_behalf_of.issuer if case.on_behalf_of is not None else None
+    if issuer is not None and issuer not in policy.speaks_for(case.login):
+        what = f"{case.name}: {case.login} does not speak for the end users of {issuer}"
+        yield Fault(file, *case.place, what, "list both under `speaks_for`")
+        return
+    roles = case.given
+    if roles is None:
+        roles = policy.roles_of(case.login, case.groups, case.identity, case.on_behalf_of)
     if case.roles is not None and case.roles != roles:
         what = f"{case.name}: has the roles {_names(roles)}, not {_names(case.roles)}"
         yield Fault(file, *case.place, what)

@@ -23,12 +23,14 @@ from redactor.model import (
     Allow,
     Decision,
     Footprint,
+    Identity,
     Judge,
     Problem,
     Redact,
     Refuse,
     Requester,
     RuleHit,
+    SetIdentity,
     verdict_of,
 )
 
@@ -74,16 +76,49 @@ def explain(
     user: Annotated[str, typer.Option("--user", "-u", help="The database login that would send it.")],
     config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")] = Path("redactor.yaml"),
     as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")] = False,
+    end_user: Annotated[
+        str | None, typer.Option("--for", help="The end user on whose behalf the login asks: ISSUER/SUBJECT.")
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option("--token", help="The person who logged in with a token: ISSUER/SUBJECT.")
+    ] = None,
+    claim: Annotated[
+        list[str] | None, typer.Option("--claim", help="What that person's token says: PATH=VALUE; repeatable.")
+    ] = None,
 ) -> None:
     """What would become of a statement of that login, and why. Nothing is run."""
-    explained = asyncio.run(_explain(config, database, user, sql))
+    if end_user is not None and token is not None:
+        raise RedactorError("--for and --token are two persons; --claim could be either's: name one")
+    behalf, identity = (person(p, claim or []) if p is not None else None for p in (end_user, token))
+    explained = asyncio.run(_explain(config, database, user, sql, identity, behalf))
     if as_json:
         typer.echo(json.dumps(to_json(explained), indent=2, ensure_ascii=False))
     else:
         show(Console(highlight=False), explained)
 
 
-async def _explain(config: Path, database: str, user: str, sql: str) -> Explained:
+def person(name: str, claims: list[str]) -> Identity:
+    """A person as a token would name them: `city/anna` with `groups=benefits`. Raises RedactorError."""
+    issuer, found, subject = name.partition("/")
+    if not found or not issuer or not subject:
+        raise RedactorError(f"`{name}` is not ISSUER/SUBJECT")
+    said = []
+    for c in claims:
+        path, found, value = c.partition("=")
+        if not found:
+            raise RedactorError(f"`{c}` is not PATH=VALUE")
+        said.append((path, value))
+    return Identity(issuer, subject, frozenset(said))
+
+
+async def _explain(
+    config: Path,
+    database: str,
+    user: str,
+    sql: str,
+    identity: Identity | None = None,
+    behalf: Identity | None = None,
+) -> Explained:
     from redactor.cli.judging import maker, usable
     from redactor.cli.publishing import Published, baseline_file
 
@@ -98,14 +133,18 @@ async def _explain(config: Path, database: str, user: str, sql: str) -> Explaine
         await published.refresh()
     finally:
         await published.close()
-    requester = Requester(user, database, published.groups_of(user))
-    roles = installation.policy.roles_of(user, requester.groups)
+    if behalf is not None and behalf.issuer not in installation.policy.speaks_for(user):
+        raise RedactorError(f"the policy does not let {user} speak for the end users of {behalf.issuer}")
+    requester = Requester(user, database, published.groups_of(user), identity=identity, on_behalf_of=behalf)
+    roles = installation.policy.roles_of(user, requester.groups, identity, behalf)
     return ask(published.current(), requester, tuple(sorted(roles)), sql)
 
 
 def ask(judge: Judge, requester: Requester, roles: tuple[str, ...], sql: str) -> Explained:
     """The decision on a statement that is the first of its session."""
     context = judge.begin(requester, {"user": requester.login, "database": requester.database}, None)
+    if not isinstance(context, Problem) and requester.on_behalf_of is not None:
+        context = context.after(SetIdentity(requester.on_behalf_of))
     if isinstance(context, Problem):
         decision: Decision = Refuse(Refuse.failing(), context)
     else:
@@ -120,6 +159,8 @@ def to_json(e: Explained) -> dict[str, Any]:
         "decision": verdict_of(e.decision).value,
         "user": e.requester.login,
         "groups": sorted(e.requester.groups),
+        "token": str(e.requester.identity) if e.requester.identity is not None else None,
+        "for": str(e.requester.on_behalf_of) if e.requester.on_behalf_of is not None else None,
         "roles": list(e.roles),
         "database": e.requester.database,
         "rules": [{"id": r.rule, "because": r.because, "columns": [str(c) for c in r.columns]} for r in e.rules],
@@ -147,7 +188,9 @@ _COLOURS = {"allowed": "bold green", "redacted": "bold yellow", "refused": "bold
 def show(console: Console, e: Explained) -> None:
     """For people: the verdict, the reasons, the columns, and the rewritten text as a diff."""
     verdict = verdict_of(e.decision).value
-    who = f"{e.requester.login} ({', '.join(e.roles) if e.roles else 'no role: an ordinary requester'})"
+    person = e.requester.on_behalf_of or e.requester.identity
+    said = "" if person is None else f" for {person}" if e.requester.on_behalf_of else f" as {person}"
+    who = f"{e.requester.login}{said} ({', '.join(e.roles) if e.roles else 'no role: an ordinary requester'})"
     console.print(Text(verdict, style=_COLOURS[verdict]) + Text(f"  for {who}"))
     if (problem := e.problem) is not None:
         console.print(Text(f"ERROR:  {problem.sqlstate}: {problem.message}", style="red"))

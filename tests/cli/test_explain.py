@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
-from redactor.cli.explain import Explained, difference, show, to_json
+from redactor.cli.explain import Explained, difference, person, show, to_json
+from redactor.errors import RedactorError
 from redactor.model import (
     Allow,
     ColumnName,
@@ -77,6 +79,8 @@ def test_json_holds_all() -> None:
         "decision": "refused",
         "user": "clerk",
         "groups": ["staff"],
+        "token": None,
+        "for": None,
         "roles": [],
         "database": "city",
         "rules": [
@@ -120,3 +124,20 @@ def test_markup_in_a_statement_is_only_text() -> None:
     assert "SELECT a[1] FROM [bold]t" in printed(e)
     assert "r[red]" in printed(e)
     assert "[b]why[/b]" in printed(e)
+
+
+def test_a_person_is_named_by_issuer_subject_and_claims() -> None:
+    anna = person("city/anna", ["groups=benefits", "realm.roles=a=b"])
+    assert (anna.issuer, anna.subject) == ("city", "anna")
+    assert anna.claims == {("groups", "benefits"), ("realm.roles", "a=b")}
+    for name, claims in (("anna", []), ("/anna", []), ("city/", []), ("city/anna", ["groups"])):
+        with pytest.raises(RedactorError):
+            person(name, claims)
+
+
+def test_whom_the_login_asks_for_is_shown() -> None:
+    who = Requester("app", "city", on_behalf_of=person("city/anna", []))
+    e = Explained(who, ("caseworker",), "d1gest", BEFORE, Allow(SEEN))
+    assert "allowed  for app for city/anna (caseworker)" in printed(e)
+    assert to_json(e)["for"] == "city/anna"
+    assert to_json(e)["token"] is None

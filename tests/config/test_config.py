@@ -113,6 +113,8 @@ def test_upstream_urls() -> None:
     u = upstream("postgres://re%40dactor:p%2Fw@[::1]:5433/ci%20ty?sslmode=verify-full&sslrootcert=ca.pem")
     assert (u.user, u.password, u.host, u.port, u.database) == ("re@dactor", "p/w", "::1", 5433, "ci ty")
     assert (u.sslmode, u.root_certificate) == ("verify-full", Path("/etc/redactor/ca.pem"))
+    # for the catalog's own connection too
+    assert u.url.endswith("?sslmode=verify-full&sslrootcert=%2Fetc%2Fredactor%2Fca.pem")
     socket = upstream("postgresql://r@/c?host=/var/run/postgresql&port=5433")
     assert (socket.host, socket.port) == ("/var/run/postgresql", 5433)
     assert upstream("postgresql:///c?host=h&user=r&password=s").password == "s"

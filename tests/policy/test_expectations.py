@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from redactor import expectations, policy
+from redactor.errors import ConfigurationError
 
 POLICY = """
 roles: {caseworker: {groups: [staff]}, dba: {users: [root], may_ddl: true}}
@@ -52,3 +53,37 @@ def test_what_does_not_hold_is(case: str, expected: str) -> None:
 def test_count() -> None:
     cases = expectations.parse("cases: [{login: x, roles: [], gets: {a: mask, b: sees}, may_ddl: false}]", "t")
     assert expectations.count(cases) == 4
+
+
+SPEAKING = """
+roles:
+  caseworker: {tokens: [{issuer: city, claim: groups, values: [benefits]}]}
+  dba: {users: [app]}
+rules: [{id: a, tags: status, approved: [caseworker]}]
+speaks_for: [{users: [app], issuer: [city]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        ("{login: app, end_user: {issuer: city, claims: {groups: [benefits, x]}}, roles: caseworker}", ""),
+        ("{login: app, end_user: {issuer: city, claims: {groups: x}}, roles: [], gets: {status: mask}}", ""),
+        ("{login: app, end_user: {issuer: city}, gets: {status: sees}}", "of status gets `mask null` by a"),
+        ("{login: app, roles: []}", ""),
+        ("{login: x, token: {issuer: city, claims: {groups: benefits}}, gets: {status: sees}}", ""),
+        ("{login: x, token: {issuer: other, claims: {groups: benefits}}, gets: {status: mask}}", ""),
+        ("{login: x, end_user: {issuer: city}, roles: []}", "x does not speak for the end users of city"),
+        ("{login: app, end_user: {issuer: other}, roles: []}", "app does not speak for the end users of other"),
+    ],
+)
+def test_people_behind_a_login(case: str, expected: str) -> None:
+    cases = expectations.parse(f"cases:\n- {case}\n", "t")
+    found = [str(f) for f in expectations.unmet(policy.parse(SPEAKING, "p"), cases, "t")]
+    assert len(found) == (1 if expected else 0), found
+    assert all(expected in f for f in found)
+
+
+def test_a_person_needs_a_login() -> None:
+    with pytest.raises(ConfigurationError, match="a person and no login"):
+        expectations.parse("cases: [{as_roles: dba, end_user: {issuer: city}, may_ddl: true}]", "t")
