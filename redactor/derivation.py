@@ -60,6 +60,11 @@ class Derivation:
         for r in catalog.relations.values():
             for parent in r.parents:
                 self._children.setdefault(parent, []).append(r)
+        self._referrers: dict[int, dict[int, Relation]] = {}
+        for r in catalog.relations.values():
+            for key in r.constraints:
+                if key.kind == "f" and key.foreign is not None:
+                    self._referrers.setdefault(key.foreign, {})[r.oid] = r
         self._families: dict[int, tuple[Relation, ...]] = {}
         self._columns: dict[int, Mapping[str, Taint]] = {}
         self._rows: dict[int, Taint] = {}
@@ -69,6 +74,10 @@ class Derivation:
     def children(self, relation: Relation) -> tuple[Relation, ...]:
         """Its partitions and inheritance children, direct ones only."""
         return tuple(self._children.get(relation.oid, ()))
+
+    def referrers(self, relation: Relation) -> tuple[Relation, ...]:
+        """The relations that have a foreign key to it."""
+        return tuple(self._referrers.get(relation.oid, {}).values())
 
     def family(self, relation: Relation) -> tuple[Relation, ...]:
         """The relation, its ancestors and its descendants: a row of one may be read through another."""

@@ -446,7 +446,7 @@ class Clearance:
         return any(column in t for t in taints.values())
 
     def _referrers(self, relation: Relation, event: str) -> Iterator[tuple[str, Hazard]]:
-        for other in self._derivation.catalog.relations.values():
+        for other in self._derivation.referrers(relation):
             for key in other.constraints:
                 if key.kind != "f" or key.foreign != relation.oid:
                     continue
