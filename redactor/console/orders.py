@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from redactor.audit.entry import clean
 from redactor.console.guard import Fields, Need, site_of
 from redactor.console.pages import go, render, since_epoch, words_of
 from redactor.console.people import Permission, Person
@@ -250,7 +251,7 @@ def _found(request: Request, id: str) -> Order:
 
 
 def _step(name: str, fields: Mapping[str, str]) -> Step:
-    because = fields.get("because", "").strip()
+    because = clean(fields.get("because", "")).strip()[:2000]
     match name:
         case "answer":
             return Answered(fields.get("check", ""), fields.get("value", ""), because)

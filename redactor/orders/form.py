@@ -6,11 +6,12 @@ back is the order that was written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, TypeAdapter, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainValidator, TypeAdapter, WithJsonSchema
 
 from redactor.errors import ConfigurationError, Fault
 from redactor.model import Opening, RelationName
@@ -44,13 +45,13 @@ def _instrument(value: object) -> Instrument:
 def _relation(value: object) -> str:
     if not isinstance(value, str) or value.count(".") != 1 or not all(value.split(".")):
         raise wrong("a table is schema.table", "public.residents")
-    return value
+    return _sane(value)
 
 
 def _id(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int) or "\0" in str(value) or len(str(value)) > 200:
+    if isinstance(value, bool) or not isinstance(value, str | int) or len(str(value)) > 200:
         raise wrong("an id is a number or a text of at most 200 characters")
-    return str(value)
+    return _sane(str(value))
 
 
 def _time(value: object) -> str:
@@ -61,6 +62,19 @@ def _time(value: object) -> str:
     return str(value)
 
 
+def _moment(value: object) -> str:
+    text = _time(value)
+    if not 2000 <= datetime.fromisoformat(text).year < 2200:
+        raise wrong("this is no time of an order's", "2026-03-01T09:00, UTC")
+    return text
+
+
+def _sane(value: str) -> str:
+    if re.search("[\x00\ud800-\udfff]", value):
+        raise wrong("there is a character in it that is none")
+    return value
+
+
 Instrumental = Annotated[
     Instrument,
     PlainValidator(_instrument),
@@ -68,9 +82,10 @@ Instrumental = Annotated[
 ]
 Identifier = Annotated[str, PlainValidator(_id, json_schema_input_type=str | int)]
 Time = Annotated[str, PlainValidator(_time, json_schema_input_type=str)]
+Moment = Annotated[str, PlainValidator(_moment, json_schema_input_type=str)]
 Table = Annotated[str, PlainValidator(_relation, json_schema_input_type=str)]
-Short = Annotated[str, Field(max_length=500)]
-Long = Annotated[str, Field(max_length=5_000)]
+Short = Annotated[str, Field(max_length=500), AfterValidator(_sane)]
+Long = Annotated[str, Field(max_length=5_000), AfterValidator(_sane)]
 
 
 class AskerForm(Form):
@@ -98,8 +113,8 @@ class ScopeForm(Form):
 
     database: Short
     login: Short = Field(description="the database login that may read")
-    begins: Time | None = Field(default=None, description="UTC; when it is received, unless given")
-    ends: Time | None = Field(default=None, description="UTC; 72 hours later (an emergency: 4), unless given")
+    begins: Moment | None = Field(default=None, description="UTC; when it is received, unless given")
+    ends: Moment | None = Field(default=None, description="UTC; 72 hours later (an emergency: 4), unless given")
     rows: int = Field(description="at most so many rows, all statements together", ge=1)
     tables: dict[Table, TableForm] = Field(max_length=20)
 
@@ -185,7 +200,7 @@ def _usual_end(paper: Paper, begins: float) -> float:
         return begins + EMERGENCY
     try:
         last = datetime.fromisoformat(paper.valid_until).replace(tzinfo=UTC) + timedelta(days=1)
-    except ValueError:
+    except (ValueError, OverflowError):
         return begins + USUAL
     return min(begins + USUAL, last.timestamp() - 1)
 

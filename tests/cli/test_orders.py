@@ -149,6 +149,22 @@ def test_revoked_in_an_open_session(office: Installation) -> None:
     assert json.loads(orders("report", id, "--json"))["used"]["rows"] == 1
 
 
+def test_what_was_seen_is_in_the_log_whatever_is_killed(office: Installation) -> None:
+    id = received(office)
+    orders("approve", id, "--as", "carla", "--role", "counsel")
+    orders("approve", id, "--as", "stan", "--role", "steward")
+    process = office.serve()
+    with office.connect("ordinary") as c:
+        c.execute(f"SET redactor.disclosure_order = '{id}'")
+        assert c.execute("SELECT status FROM people WHERE id = 1").fetchall() == [("visa",)]
+        process.kill()
+        process.wait()
+    assert json.loads(orders("report", id, "--json"))["used"]["left"] == 2
+    # whoever opens the log next stores what the journal holds
+    orders("revoke", id, "--as", "olga", "--because", "enough")
+    until(lambda: [v["rows"] for v in entries(office) if v.get("step") == "used"] == [1])
+
+
 def test_an_emergency(office: Installation) -> None:
     changes = {"instrument": "emergency: danger to life", "danger": "a child is held at gunpoint"}
     id = received(office, **changes)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from redactor.errors import ConfigurationError
 from redactor.orders import form
-from redactor.orders.checks import CHECKS, Result, examine
+from redactor.orders.checks import ASKED, CHECKS, Result, examine
 from redactor.orders.life import receive
-from redactor.orders.order import KINDS, Instrument, Lane, State
+from redactor.orders.order import KINDS, Instrument, Lane, State, grant_of
+from redactor.orders.report import describe
 from redactor.yamlfile import parse
 from tests.orders.papers import NOW, WARRANT, demand, values
 
@@ -184,6 +187,48 @@ def test_the_blank_form_is_one_and_passes_nothing() -> None:
 def test_an_order_reads_back_as_it_was_written() -> None:
     order = receive("o-1", demand())
     assert form.read(form.write(order)) == order
+
+
+_TEXTS = st.text(max_size=8) | st.sampled_from(["9999-12-31", "0001-01-01", "2026-03-09", "\ud800", "\0", "2026-W01"])
+_TABLES = st.dictionaries(
+    st.sampled_from(["public.people", "a.b", "a", "\0.b"]),
+    st.fixed_dictionaries(
+        {"columns": st.dictionaries(_TEXTS, _TEXTS, max_size=2), "key": _TEXTS},
+        optional={
+            "ids": st.lists(st.integers() | _TEXTS | st.booleans(), max_size=3),
+            "dated": _TEXTS,
+            "since": _TEXTS | st.none(),
+            "until": _TEXTS,
+        },
+    ),
+    max_size=2,
+)
+_SCOPES = st.fixed_dictionaries(
+    {"database": _TEXTS, "login": _TEXTS, "rows": st.integers(), "tables": _TABLES},
+    optional={"begins": _TEXTS, "ends": _TEXTS | st.none()},
+)
+_FORMS = st.fixed_dictionaries(
+    {"instrument": st.sampled_from([i.value for i in Instrument]) | _TEXTS},
+    optional={
+        **dict.fromkeys(("court", "judge", "judge_title", "form_number", "case", "issued", "valid_until"), _TEXTS),
+        **dict.fromkeys(("document_sha256", "danger", "gag", "gag_until", "channel"), _TEXTS),
+        "scope": _SCOPES | st.none(),
+        "answers": st.dictionaries(st.sampled_from([*ASKED, "court"]), st.just({"answer": "no"}), max_size=2),
+    },
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_FORMS)
+def test_whatever_is_entered_becomes_an_order_or_is_told_why(given_values: dict[str, Any]) -> None:
+    try:
+        made = form.fill(form.from_values({**values(), **given_values}), "clerk", NOW)
+    except ConfigurationError:
+        return
+    order = receive("o-1", made)
+    assert form.read(form.write(order)) == order
+    assert describe(order, (), NOW)["order"] == "o-1"
+    assert grant_of(order) is None
 
 
 def test_every_check_has_a_name_of_its_own() -> None:
