@@ -27,6 +27,7 @@ from redactor.orders import ledger as book
 from redactor.orders.checks import ASKED, CHECKS, examine
 from redactor.orders.life import (
     APPROVERS,
+    COUNSEL,
     Actor,
     Answered,
     Approved,
@@ -36,6 +37,7 @@ from redactor.orders.life import (
     Reviewed,
     Revoked,
     Step,
+    awaits_review,
     refusal_text,
     standing,
 )
@@ -47,6 +49,8 @@ router = APIRouter()
 Seeing = Annotated[Person, Depends(Need(Permission.SEE_ORDERS))]
 Entering = Annotated[Person, Depends(Need(Permission.ENTER_ORDERS))]
 Approving = Annotated[Person, Depends(Need(Permission.APPROVE_ORDERS))]
+
+_KEPT = (State.APPROVED, State.USED_UP, State.EXPIRED, State.REVOKED)
 
 TABLES = 3
 """How many tables the page's form has room for; the API and the command line take more."""
@@ -68,8 +72,13 @@ def banner(request: Request) -> list[str]:
     if person is None or not person.may(Permission.SEE_ORDERS):
         return []
     say = words_of(request)
-    told = site_of(request).desk.told(person.role_names)
-    return [say("Emergency: one person approved the order {id}. Look at it under Orders.", id=id) for id in told]
+    desk = site_of(request).desk
+    told = desk.told(person.role_names)
+    said = [say("Emergency: one person approved the order {id}. Look at it under Orders.", id=id) for id in told]
+    if COUNSEL in person.role_names:
+        waiting = [o.id for o in desk.all(_KEPT) if awaits_review(o) and o.id not in told]
+        said += [say("The emergency order {id} waits for counsel's review.", id=id) for id in waiting]
+    return said
 
 
 # ------------------------------------------------------------------ pages

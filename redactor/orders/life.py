@@ -105,6 +105,12 @@ def refusal_text(order: Order) -> str:
     return REFUSAL.format(id=order.id)
 
 
+def awaits_review(order: Order) -> bool:
+    """Whether one person approved it in an emergency, and counsel has not looked at it yet."""
+    approved = order.kind.lane is Lane.EMERGENCY and bool(order.approvals)
+    return approved and not any(t.step == "reviewed" for t in order.history)
+
+
 def standing(order: Order, at: float) -> State:
     """The state at a time: an approved order is active in its time and expired after it."""
     scope = order.demand.scope
@@ -237,9 +243,7 @@ def _close(order: Order, actor: Actor, at: float) -> Order:
     now = standing(order, at)
     _need(now in _OVER, f"it is {now.value}")
     _need(actor.has(APPROVERS), "that takes one of the roles counsel, steward, operator")
-    reviewed = any(t.step == "reviewed" for t in order.history)
-    emergency = order.kind.lane is Lane.EMERGENCY and bool(order.approvals)
-    _need(reviewed or not emergency, "counsel has not reviewed the emergency yet")
+    _need(not awaits_review(order), "counsel has not reviewed the emergency yet")
     demand = order.demand
     if demand.scope is not None:
         demand = replace(demand, scope=_without_people(demand.scope))

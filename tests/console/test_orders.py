@@ -185,9 +185,12 @@ def test_an_emergency_is_told_above_every_page_until_somebody_looks(console: Pla
     assert told not in console.client("operator").get("/orders").text
     console.client("counsel").get(f"/orders/{id}")
     assert told not in console.client("counsel").get("/orders").text
+    waits = f"{id} waits for counsel"
+    assert waits in console.client("counsel").get("/orders").text
     assert told in console.client("steward").get("/orders").text
     assert steps(console) == ["received", "approved", "notice", "notice", "notice", "seen"]
     assert step(console, "counsel", id, "review", because="it was one")[0] == 303
+    assert waits not in console.client("counsel").get("/orders").text
 
 
 def token_of(console: Place, who: str) -> str:

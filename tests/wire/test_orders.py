@@ -160,6 +160,14 @@ def test_a_portal_in_parts_is_counted_in_parts() -> None:
     assert w.told[-2:] == ["< D three | C SELECT 1", "> S"]
 
 
+def test_what_was_asked_before_is_answered_as_ever() -> None:
+    w = Wire().client("Q SELECT 1", "Q open", "Q SELECT 2")
+    assert w.told == ["> Q SELECT 1 | Q opened"]
+    w.server("T 0.0", "D first", "C SELECT 1", "Z I", "T 0.0", "D one", "N careful", "C SELECT 1", "Z I")
+    first = "< T 0.0 | D first | C SELECT 1 | Z I | T 0.0 | N careful"
+    assert w.told[1:] == [first, "spend 1", "< D one | C SELECT 1 | Z I", "> Q SELECT 2"]
+
+
 def test_an_error_on_the_way_lets_no_row_out() -> None:
     w = Wire().client("Q open").server("T 0.0", "D one", "E 57014 cancelled", "Z I")
     assert w.told == ["> Q opened", "< T 0.0", "< E 57014 cancelled | Z I"] or w.told == [

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from redactor.cli.orders.place import DEFAULT, As, ConfigFile, Id, Stdin, act
-from redactor.cli.orders.telling import entered, plain, print_order
+from redactor.cli.orders.telling import Scan, entered, plain, print_order
 from redactor.orders import form
 from redactor.orders.life import Actor, Answered, Approved, Closed, Refused, Reviewed, Revoked, Step, refusal_text
 from redactor.orders.order import Lane, Order, State
@@ -30,11 +30,12 @@ def _take(config: Path, name: str, stdin: bool, id: str, step: Step) -> Order:
 def receive(
     file: Annotated[Path, typer.Argument(help="The demand (YAML): redactor orders form prints an empty one.")],
     who: As,
+    scan: Scan = None,
     config: ConfigFile = DEFAULT,
     stdin: Stdin = False,
 ) -> None:
     """Enter a demand. What is no court's paper is refused at once; the rest goes to review when its checks pass."""
-    filled = entered(file)
+    filled = entered(file, scan)
 
     def work(desk: Desk, actor: Actor) -> Order:
         import time

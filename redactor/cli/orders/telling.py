@@ -6,6 +6,7 @@ reaches a terminal as anything but text; ids of people are not printed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
@@ -32,9 +33,25 @@ from redactor.yamlfile import parse, read
 _COLOURS = {Result.PASSED: "green", Result.FAILED: "red", Result.OPEN: "yellow", Result.WAIVED: "yellow"}
 
 
-def entered(file: Path) -> form.DemandForm:
-    """The demand in a file. Raises ConfigurationError with every fault."""
-    return form.parse(parse(read(file), str(file)))
+Scan = Annotated[
+    Path | None, typer.Option("--scan", help="The scanned document: its SHA-256 is computed here; it goes nowhere.")
+]
+
+
+def entered(file: Path, scan: Path | None = None) -> form.DemandForm:
+    """The demand in a file, with the digest of its scan. Raises ConfigurationError with every fault."""
+    document = parse(read(file), str(file))
+    filled = form.parse(document)
+    if scan is None:
+        return filled
+    try:
+        with scan.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as e:
+        raise ConfigurationError([Fault(str(scan), 0, 0, f"cannot be read: {e.strerror}")]) from None
+    if filled.document_sha256.lower() not in ("", digest):
+        raise ConfigurationError([document.fault(("document_sha256",), "is of another document than the scan", digest)])
+    return filled.model_copy(update={"document_sha256": digest})
 
 
 def blank_form() -> None:
@@ -42,10 +59,10 @@ def blank_form() -> None:
     typer.echo(form.blank(), nl=False)
 
 
-def check(file: Annotated[Path, typer.Argument(help="The demand (YAML).")]) -> None:
+def check(file: Annotated[Path, typer.Argument(help="The demand (YAML).")], scan: Scan = None) -> None:
     """Walk through a demand's checks without entering it. Exit code 1 where one has not passed."""
     now = time.time()
-    order = receive("o-unentered", form.fill(entered(file), "you", now))
+    order = receive("o-unentered", form.fill(entered(file, scan), "you", now))
     print_order(order)
     if order.state is not State.IN_REVIEW:
         raise typer.Exit(1)
