@@ -126,6 +126,28 @@ def test_the_common_batches_and_their_answers_take_the_short_way(said: bytes, re
     assert not passage.server(reply)
 
 
+@pytest.mark.parametrize(
+    ("text", "short_way"),
+    [
+        ("SELECT 9", True),
+        ("select 9", True),
+        ("SELECT 9 -- record", False),
+        ("SELECT 9 -- refuse", False),
+        ("SELECT secret_a", False),
+        ("SET search_path TO hidden", False),
+        ("SELECT 9; BEGIN", False),
+        ("CREATE TABLE t (n int)", False),
+        ("SELECT 9 /*redactor_identity='a.b.c'*/", False),
+        ("SELECT " + "9" * 5000, False),
+    ],
+)
+def test_a_query_that_is_allowed_and_nothing_else_takes_it_at_first_sight(text: str, short_way: bool) -> None:
+    desk = known()
+    passage = desk.session.passage
+    assert passage is not None
+    assert passage.client(sent(f"Q {text}")) is short_way
+
+
 def test_in_a_transaction_they_do_too() -> None:
     desk = known()
     desk.session.client_data(sent("Q BEGIN"), 1.0)
@@ -220,7 +242,18 @@ def test_stories_of_common_batches_are_the_same_both_ways(parts: list[list[str]]
 
 
 REPLIES = "2/T 0.0/T 7.1/D one/C SELECT 1/Z I/Z T/Z E/n/E 42601 no/s/I/1/3/A x/N x/S search_path=hidden/G/H/c/d x/V/t"
-SAID = [BATCH, BARE, QUERY, UNNAMED, sent("B ", "E", "S"), sent("X")]
+QUERIES = [sent("Q SELECT 7"), sent("Q SELECT 7", "Q SELECT 8"), sent("Q INSERT 7")]
+SAID = [BATCH, BARE, QUERY, *QUERIES, UNNAMED, sent("B ", "E", "S"), sent("X")]
+    BATCH,
+    BARE,
+    QUERY,
+    UNNAMED,
+    sent("Q SELECT 7"),
+    sent("Q SELECT 7", "Q SELECT 8"),
+    sent("Q INSERT 7"),
+    sent("B ", "E", "S"),
+    sent("X"),
+]
 replies = st.lists(st.sampled_from(REPLIES.split("/")), max_size=7)
 spoilt = st.one_of(
     st.just(lambda data: data),

@@ -1,15 +1,17 @@
 """The batches that sessions are mostly made of, judged in one pass and sent on as they came.
 
 Knows a few shapes: from the client one (Parse,) Bind, (Describe,) Execute, Sync of a statement that was decided before,
-or one Query whose very bytes were; from the server the whole, successful answer to one of them. Must not decide, change
-or hold anything. Keeps: where it says yes, `requests` and `replies` would have passed the same bytes unchanged and left
-the same state; where it says no, nothing has been touched, and they see to it. (tests/wire/test_passage.py)
+or one Query, which is allowed and nothing else; from the server the whole, successful answer to one of them. Must not
+change or hold anything. Keeps: where it says yes, `requests` and `replies` would have passed the same bytes unchanged
+and left the same state; where it says no, nothing has been touched, and they see to it. (tests/wire/test_passage.py)
 """
 
 from __future__ import annotations
 
 import math
 
+from redactor.model import Allow
+from redactor.wire.pg import behalf
 from redactor.wire.pg.conversation import BIND, DESCRIBE, EXECUTE, QUERY, SYNC, Conversation, Expected
 from redactor.wire.pg.framing import LARGEST, read_head
 from redactor.wire.pg.replies import Replies
@@ -24,6 +26,9 @@ _TAILS: dict[bytes, tuple[Expected, ...]] = {
 }
 """What stands behind the Bind of an unnamed portal whose rows are all wanted, and what the server then owes."""
 
+_BEGINNINGS = b"SsIiUuDdWw"
+"""Of SELECT, INSERT, UPDATE, DELETE, WITH: what is asked for often, and what a judge remembers."""
+_ASKED = 4096
 _PARSED = b"1\0\0\0\x04"
 _BOUND = b"2\0\0\0\x04"
 _NO_DATA = b"n\0\0\0\x04"
@@ -55,9 +60,9 @@ class Passage:
             return False
         kind = data[0]
         if kind == 81:  # Query
-            if data not in c.plans or c.place.current() is not c.judge:
+            if c.place.current() is not c.judge or b"" in c.ahead or b"" in c.confirmed:
                 return False
-            if b"" in c.ahead or b"" in c.confirmed:
+            if data not in c.plans and not self._may_ask(data):
                 return False
             c.queue.append(QUERY)
             return True
@@ -97,6 +102,29 @@ class Passage:
         c.portals[b""] = statement
         c.epoch += 1
         c.queue.extend(owed)
+        return True
+
+    def _may_ask(self, data: bytes) -> bool:
+        """Whether a Query that has not been seen is allowed, and there is nothing else to it.
+
+        The judge is asked; where the answer is another, the long way asks it again, and it remembers.
+        """
+        c = self._c
+        size = len(data)
+        if not 6 < size <= _ASKED or data[5] not in _BEGINNINGS or size > min(c.limits.text, c.limits.message):
+            return False
+        if read_head(data)[1] != size - 1 or data.find(b"\0", 5) != size - 1 or c.codec is None:
+            return False
+        try:
+            text = data[5:-1].decode(c.codec)
+        except UnicodeDecodeError:
+            return False
+        if behalf.mentioned(text):
+            return False
+        decision = c.judge.decide(c.requester, c.context, text)
+        if type(decision) is not Allow or decision.recorded or decision.origins or any(decision.transitions):
+            return False
+        c.remember(data, None)
         return True
 
     def server(self, data: bytes) -> bool:
