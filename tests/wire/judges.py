@@ -133,5 +133,8 @@ class WordJudge:
     def knows(self, relation: int, number: int) -> bool:
         return (relation, number) not in self.news
 
+    def made_by(self, requester: Requester, relation: int) -> RelationName | None:
+        return None
+
     def tells(self, requester: Requester, sqlstate: str, relation: RelationName, detail: str) -> bool:
         return sqlstate == "23502" and relation.name == "secrets"
