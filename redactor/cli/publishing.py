@@ -160,7 +160,7 @@ class Published:
                 self._publish(await upstream.read_catalog(connection, self.database.name))
                 reading.settle()
             else:
-                with reading.quietly():
+                with reading.quietly(len(known.relations)):
                     catalog = await reading.read(self.database.upstream.url, self.database.name, known)
                     self._take(await reading.beside(lambda: self._made(catalog)))
         except UpstreamError:

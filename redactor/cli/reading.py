@@ -18,6 +18,9 @@ from typing import Any, TypeVar
 from redactor import upstream
 from redactor.catalog import Catalog
 
+LARGE = 2000
+"""Relations from which on the collector would stop the loop for more than some milliseconds."""
+
 _SWITCH_SECONDS = 0.0005
 
 _T = TypeVar("_T")
@@ -61,14 +64,12 @@ _usual: list[tuple[float, bool]] = []
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
+def quietly(relations: int) -> Iterator[None]:
     """While this lasts the collector does not go through all there is, and threads take turns more often.
 
-    What was made meanwhile is then left out of the collector's rounds for good: a catalog has no cycles. Several may
-    ask for it at once, from the event loop.
+    What a large catalog has made meanwhile is then left out of the collector's rounds for good: it has no cycles, and
+    what little else there is with one is the price. Several may ask for quiet at once, from the event loop.
     """
-    if not _usual:
-        gc.collect()
     _usual.append((sys.getswitchinterval(), gc.isenabled()))
     gc.disable()
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -78,7 +79,8 @@ def quietly() -> Iterator[None]:
         if len(_usual) == 1:
             switching, collecting = _usual[0]
             sys.setswitchinterval(switching)
-            settle()
+            if relations >= LARGE:
+                settle()
             if collecting:
                 gc.enable()
             _usual.clear()

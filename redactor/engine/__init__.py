@@ -401,12 +401,13 @@ def _lists() -> builtins.Builtins:
 
 def _reviewed(review: Review) -> str:
     """What a review says, in an order of its own, so that equal reviews give equal snapshots in any process."""
-    relations = [
-        (str(name), sorted(r.tags), sorted((c, sorted(t)) for c, t in r.columns.items()))
-        for name, r in sorted(review.relations.items())
-    ]
-    functions = sorted((signature, d.safe) for signature, d in review.functions.items())
-    return hashlib.sha256(repr((relations, functions)).encode()).hexdigest()
+    total = hashlib.sha256()
+    for name, r in sorted(review.relations.items()):
+        relation = (str(name), sorted(r.tags), sorted((c, sorted(t)) for c, t in r.columns.items()))
+        total.update(repr(relation).encode())
+    for signature, d in sorted(review.functions.items()):
+        total.update(repr((signature, d.safe)).encode())
+    return total.hexdigest()
 
 
 __all__ = ["Engine"]

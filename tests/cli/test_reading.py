@@ -34,7 +34,7 @@ def test_what_is_the_same_is_the_same_object() -> None:
 
 def test_quiet_ends_with_the_last_who_asked() -> None:
     switching = sys.getswitchinterval()
-    first, second = reading.quietly(), reading.quietly()
+    first, second = reading.quietly(10), reading.quietly(10)
     try:
         first.__enter__()
         second.__enter__()
