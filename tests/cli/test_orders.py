@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,27 @@ def test_revoked_in_an_open_session(office: Installation) -> None:
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="revoked"):
             c.execute("SELECT status FROM people WHERE id = 1")
     assert json.loads(orders("report", id, "--json"))["used"]["rows"] == 1
+
+
+@pytest.mark.slow
+def test_several_workers_count_together(office: Installation) -> None:
+    office.configure(workers="2")
+    id = received(office)
+    orders("approve", id, "--as", "carla", "--role", "counsel")
+    orders("approve", id, "--as", "stan", "--role", "steward")
+    office.serve()
+    shown = 0
+    with ExitStack() as stack:
+        connections = [stack.enter_context(office.connect("ordinary")) for _ in range(4)]
+        for c in connections:
+            c.execute(f"SET redactor.disclosure_order = '{id}'")
+        for c in connections:
+            try:
+                shown += len(c.execute("SELECT status FROM people WHERE id = 1").fetchall())
+            except psycopg.errors.InsufficientPrivilege as e:
+                assert "used up" in str(e)
+    assert shown == 3
+    assert json.loads(orders("report", id, "--json"))["used"]["rows"] == 3
 
 
 def test_what_was_seen_is_in_the_log_whatever_is_killed(office: Installation) -> None:
