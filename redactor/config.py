@@ -540,10 +540,8 @@ class _Reader:
             self.complain(at, "`upstream` is not a postgresql:// URL", right)
             return None
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
-        for option in options:
-            if option not in ("host", "port", "user", "password", "dbname", *_TLS_OPTIONS):
-                known = ("host", *_TLS_OPTIONS)
-                self.complain(at, f"the URL's option `{option}` is not supported", meant(option, known))
+        for option in sorted(options.keys() - {"host", "port", "user", "password", "dbname", *_TLS_OPTIONS}):
+            self.complain(at, f"the URL's option `{option}` is not supported", meant(option, ("host", *_TLS_OPTIONS)))
         sslmode = options.get("sslmode", "prefer")
         if sslmode not in SSL_MODES:
             self.complain(at, f"sslmode `{sslmode}` is unknown", meant(sslmode, SSL_MODES))
@@ -560,6 +558,8 @@ class _Reader:
         if len(self.faults) > before:
             return None
         root = options.get("sslrootcert")
+        files = [o for o in ("sslrootcert", "sslcert", "sslkey") if options.get(o) not in (None, "", "system")]
+        placed = urlencode(options | {o: str(self.path(options[o])) for o in files}, quote_via=quote)
         shown, key = (self.path(options[o]) if options.get(o) else None for o in ("sslcert", "sslkey"))
         if (shown is None) != (key is None):
             self.complain(at, "the URL has one of sslcert and sslkey only", "both, or neither")
@@ -575,14 +575,8 @@ class _Reader:
             shown,
             key,
             unquote(password) if password is not None else None,
-            self._placed(url, options),
+            f"{url.partition('?')[0]}?{placed}" if files else url,
         )
-
-    def _placed(self, url: str, options: dict[str, str]) -> str:
-        """A URL with its files' names as they are from anywhere."""
-        files = {o for o in ("sslrootcert", "sslcert", "sslkey") if options.get(o) not in (None, "", "system")}
-        placed = {o: str(self.path(v)) if o in files else v for o, v in options.items()}
-        return f"{url.partition('?')[0]}?{urlencode(placed, quote_via=quote)}" if files else url
 
     def store(self, at: tuple[str, ...], text: str) -> str | None:
         url = self.url(at, text)

@@ -15,7 +15,7 @@ from redactor.sql.survey import RelationRef, Role, survey
 def copy(reading: Reading, node: Node, statement: Statement) -> None:
     """COPY ... TO STDOUT, COPY ... FROM STDIN."""
     if node.get("is_program"):
-        raise of_kind("COPY PROGRAM", "it runs a program on the server")
+        raise of_kind("COPY PROGRAM", "it runs a program on the server", "Use STDIN or STDOUT (psql: \\copy).")
     if node.get("filename"):
         raise of_kind("COPY with a file", "it reads or writes a file on the server", "Use STDIN or STDOUT.")
     if "query" in node:

@@ -515,6 +515,8 @@ class Reading:
                     else:
                         self.transitions.append(SetEncoding(value, local))
                     return
+            case Effect.ROLE if value in ("none", self.context.login):
+                return
             case Effect.ROLE | Effect.REFUSED | Effect.UNKNOWN:
                 pass
         raise of_kind(f"set_config of {name}", verdict.because, "Use SET with a constant, in a statement of its own.")

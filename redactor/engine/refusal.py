@@ -64,12 +64,17 @@ def of_reading(what: str, why: str, hits: Iterable[RuleHit], hint: str = "") -> 
     return Refused(Problem(REFUSED, message, because(hits), hint or "Ask the data steward for access."), hits)
 
 
-def of_write(what: str, why: str, hits: Iterable[RuleHit]) -> Refused:
-    """A write whose success or failure would answer a question about hidden data."""
+def of_write(what: str, why: str, hits: Iterable[RuleHit], column: str = "") -> Refused:
+    """A write whose success or failure would answer a question about hidden data. `column`: what it sets there."""
     hits = tuple(hits)
     rules = ", ".join(h.rule for h in hits)
     message = f"{what} would tell of protected data: {why}" + (f" (rule {rules})" if rules else "")
-    hint = "Leave the columns named above out of the statement, or have it done by an approved role."
+    if why.startswith("trigger"):
+        hint = "Have it done by an approved role. A trigger function that tells nothing can be declared safe."
+    elif column:
+        hint = f"Leave {column} out of the statement, or have it done by an approved role."
+    else:
+        hint = "Have it done by an approved role."
     return Refused(Problem(REFUSED, message, because(hits), hint), hits)
 
 

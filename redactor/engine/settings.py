@@ -78,7 +78,14 @@ def apply(reading: Reading, name: str, values: list[str] | None, local: bool) ->
         case Effect.REFUSED:
             pass
     shown = name if values is None else f"{name} to this value"
-    raise of_kind(f"setting {shown}", verdict.because)
+    raise of_kind(f"setting {shown}", verdict.because, _INSTEAD.get(name, ""))
+
+
+_INSTEAD = {
+    "role": "Log in as that role.",
+    "session_authorization": "Log in as that role.",
+    "standard_conforming_strings": "Leave it on, and write E'...' where a backslash is to escape.",
+}
 
 
 def encoding_is_readable(name: str) -> bool:

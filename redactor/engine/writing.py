@@ -83,7 +83,7 @@ def check_hazards(reading: Reading, relation: Relation, event: str, columns: Ite
 
 def _refuse(reading: Reading, relation: Relation, event: str, column: str, hazard: Hazard) -> None:
     what = f"{event} of {relation.qualified}" + (f".{column}" if column != "*" else "")
-    raise of_write(what, hazard.why, hazard.hits)
+    raise of_write(what, hazard.why, hazard.hits, "" if column == "*" else column)
 
 
 def _events(kind: str, statement: Node, relation: Relation) -> Iterator[tuple[str, tuple[str, ...]]]:
