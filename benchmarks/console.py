@@ -115,6 +115,9 @@ def main() -> None:
         start = time.perf_counter()
         fill(place, options.entries, begun)
         print(f"filled in {time.perf_counter() - start:.0f} s")
+    store = Database(f"sqlite:///{place}/redactor.db")
+    store.migrate()
+    store.close()
     register = Register(place / "console" / "register.db")
     with Reader(f"sqlite:///{place}/redactor.db") as reader:
         start = time.perf_counter()

@@ -27,7 +27,8 @@ Seeing = Annotated[Person, Depends(Need(Permission.SEE_HEALTH))]
 LATE_SECONDS = 60
 """A checkpoint that is older, while entries wait for one, is late."""
 
-LAG_BYTES = 4 << 20
+LAG_BYTES = 64 << 20
+"""Journals grow to 16 MiB each before they are removed, whether or not they are drained."""
 LOW_BYTES = 1 << 30
 
 
@@ -76,7 +77,7 @@ def _log(site: Site) -> list[Sign]:
     lag = sum(p.stat().st_size for p in (directory / "journal").glob(f"*{SUFFIX}"))
     found.append(
         Sign(
-            "Bytes in journals",
+            "Bytes of journals on disk",
             "watch" if lag > LAG_BYTES else "good",
             f"{lag:,}",
             "The store takes entries more slowly than they come." if lag > LAG_BYTES else "",

@@ -21,8 +21,8 @@ from starlette.responses import FileResponse, Response
 
 from redactor.audit.entry import deed
 from redactor.console import chart
-from redactor.console.guard import Need, site_of
-from redactor.console.pages import render, words_of
+from redactor.console.guard import Anyone, Need, site_of
+from redactor.console.pages import NAVIGATION, go, render, words_of
 from redactor.console.people import Permission, Person
 from redactor.console.register import HOUR, VERDICTS, Bar, Filter, Group, Register, TooMany
 from redactor.console.site import Site
@@ -138,8 +138,13 @@ def _number(query: Mapping[str, str], name: str) -> int | None:
 
 
 @router.get("/", include_in_schema=False)
-def listing(request: Request, person: Reading) -> Response:
-    """The table, or the shapes, of what is meant by the filter, with the chart above."""
+def listing(request: Request, person: Anyone) -> Response:
+    """The table, or the shapes, of what is meant by the filter, with the chart above.
+
+    Who may not read the log is led to the first page that they may see.
+    """
+    if not person.may(Permission.READ_LOG):
+        return go(next((link.path for link in NAVIGATION if person.may(link.permission)), "/account"))
     site, query, _ = site_of(request), dict(request.query_params), words_of(request)
     try:
         wanted = read_filter(query, site.clock())

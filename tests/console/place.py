@@ -37,7 +37,7 @@ credentials._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 HASH = credentials.hash_password(PASSWORD)
 ROLES = ("auditor", "steward", "operator", "counsel")
 
-FILES = Path("tests/fixtures/town")
+FILES = Path(__file__).parent.parent / "fixtures" / "town"
 
 
 @dataclass

@@ -248,8 +248,10 @@ def test_only_auditors_look(console: Place) -> None:
 def test_operators_do_not_read_the_log(console: Place) -> None:
     fill(console, 1)
     browser = console.client("operator")
-    for path in ("/", "/decisions/0", "/decisions/0/proof", "/export"):
+    for path in ("/decisions/0", "/decisions/0/proof", "/export"):
         assert browser.get(path).status_code == 403
+    led = browser.get("/")
+    assert (led.status_code, led.headers["location"]) == (303, "/access")
     assert console.client("steward").get("/export").status_code == 403
 
 
