@@ -116,6 +116,22 @@ class Tried:
             return True
         return canaries and bool(judge.canaries(shown[0], Probe("", "", tuple(map(str, statements)))))
 
+    def told(self, pair: city.Pair, seed: int, without: Sequence[str] = ()) -> str:
+        """The summary of a campaign, as JSON."""
+        return json.dumps(
+            {
+                "postgresql": pair.major,
+                "seed": seed,
+                "without": list(without),
+                "statements": self.statements,
+                "sequences": self.sequences,
+                "over time": self.skipped,
+                "outcomes": dict(self.outcomes.most_common()),
+                "findings": self.findings,
+            },
+            indent=1,
+        )
+
 
 class Line:
     """A session that is used again and again; a lost one is replaced."""
@@ -235,6 +251,8 @@ def run(
     canaries: bool,
     most: int = 20,
     user: str = "desk",
+    without: Sequence[str] = (),
+    summary: Path | None = None,
 ) -> Tried:
     """Runs a campaign for a time, or until `most` findings.
 
@@ -242,7 +260,7 @@ def run(
     databases are put back now and then, and a difference counts only when it is there on fresh ones too.
     """
     keeper = judge.Keeper(pair, [t.database for t in targets])
-    composer = Composer(Random(seed), *learn(targets[0], user, relations(pair)))
+    composer = Composer(Random(seed), *learn(targets[0], user, [r for r in relations(pair) if r.name not in without]))
     lines = [Line(t, user) for t in targets]
     tried, until, fresh = Tried(), time.monotonic() + seconds, time.monotonic()
 
@@ -258,6 +276,8 @@ def run(
     try:
         while time.monotonic() < until and len(tried.findings) < most:
             if time.monotonic() - fresh > RESTORED_EVERY:
+                if summary:
+                    summary.write_text(tried.told(pair, seed, without))
                 restore()
             composed = [composer.statements() for _ in range(AT_ONCE)]
             suspects = []
@@ -309,6 +329,9 @@ def main() -> int:
     p.add_argument("--user", default="desk")
     p.add_argument("--bare", action="store_true")
     p.add_argument("--control", action="store_true")
+    p.add_argument("--most", type=int, default=20, help="findings after which it ends")
+    p.add_argument("--without", default="", help="relations to leave alone, with commas")
+    p.add_argument("--summary", type=Path, help="a file to write the counts to, every half minute and at the end")
     p.add_argument("--append", action="store_true", help="add findings to attacks.jsonl")
     o = p.parse_args()
     seed = o.seed if o.seed is not None else int(time.time())
@@ -333,7 +356,10 @@ def main() -> int:
             for n in names
         ]
         begun = time.monotonic()
-        tried = run(pair, targets, o.seconds, seed, canaries=not o.control, user=o.user)
+        without = [n for n in o.without.split(",") if n]
+        tried = run(pair, targets, o.seconds, seed, not o.control, o.most, o.user, without, o.summary)
+        if o.summary:
+            o.summary.write_text(tried.told(pair, seed, without))
         took = time.monotonic() - begun
         print(
             f"PostgreSQL {pair.major}, seed {seed}: {tried.statements} statements in {tried.sequences} sequences,"
