@@ -19,10 +19,7 @@ def copy(reading: Reading, node: Node, statement: Statement) -> None:
     if node.get("filename"):
         raise of_kind("COPY with a file", "it reads or writes a file on the server", "Use STDIN or STDOUT.")
     if "query" in node:
-        text = reading.text
-        opening = text.at(statement.start) + 1
-        start = text.tokens[opening + 1].start if text.word(opening) == "(" else None
-        reading.query(node["query"], alone=False, start=start)
+        reading.query(node["query"], alone=False)
         return
     ref = RelationRef(
         node["relation"],

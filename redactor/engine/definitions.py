@@ -76,7 +76,7 @@ def select_into(reading: Reading, node: Node) -> None:
     schema, temporary = _place(reading, relation)
     select = {k: v for k, v in node["SelectStmt"].items() if k != "intoClause"}
     before = reading.text.mark()
-    reading.query({"SelectStmt": select}, alone=False)
+    reading.query({"SelectStmt": select}, alone=False, ordered=temporary)
     columns = reading.output_names({"SelectStmt": select})
     _unmasked(reading, before, temporary, "SELECT INTO")
     _make(reading, schema, relation["relname"], "table", columns, temporary)
@@ -96,7 +96,7 @@ def create_table_as(reading: Reading, node: Node, statement: Statement) -> None:
 
         execute(reading, query["ExecuteStmt"], reading.again)
     else:
-        reading.query(query, alone=False)
+        reading.query(query, alone=False, ordered=temporary)
         columns = reading.output_names(query)
     _unmasked(reading, before, temporary, "CREATE MATERIALIZED VIEW" if view else "CREATE TABLE AS")
     named = [c["String"]["sval"] for c in into.get("colNames", ())]
@@ -115,7 +115,7 @@ def create_view(reading: Reading, node: Node, statement: Statement) -> None:
         if existing is not None and existing.own is None:
             raise of_kind("CREATE OR REPLACE VIEW", "the view exists, and others rely on what it was reviewed as", _ASK)
     before = reading.text.mark()
-    reading.query(node["query"], alone=False)
+    reading.query(node["query"], alone=False, ordered=False)
     columns = reading.output_names(node["query"])
     if not temporary and reading.text.mark() != before:
         raise of_kind("CREATE VIEW", "it would give masked data to everyone", "Use CREATE TEMP VIEW.")

@@ -7,15 +7,14 @@ only see what the subquery gives. `FROM residents r` becomes
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from redactor.catalog import Relation
+from redactor.engine.ordering import Place
 from redactor.engine.refusal import of_kind, of_reading
 from redactor.engine.text import Text
 from redactor.protection import Shield
 from redactor.sql.grammar import Node
-from redactor.sql.labels import walk
 from redactor.sql.quote import identifier, qualified
 from redactor.sql.survey import RelationRef, Survey, takes_row
 
@@ -121,79 +120,20 @@ def order_of(shield: Shield) -> str:
     return " ORDER BY " + ", ".join(_sortable(n, types[n]) for n in shield.key())
 
 
-def settle(
-    text: Text,
-    node: Node,
-    start: int,
-    scattered: list[tuple[RelationRef, Shield]],
-    aggregates: Callable[[str], bool] | None,
-) -> None:
-    """Gives a plain SELECT without ORDER BY one, so that the order of its rows does not show where they lie.
-
-    `aggregates`: whether a function's name may be an aggregate's; None: none is in the statement.
-    """
-    select = node.get("SelectStmt", {})
-    if set(select) & {"sortClause", "groupClause", "distinctClause", "havingClause", "valuesLists", "larg"}:
-        return
-    targets = [t["ResTarget"]["val"] for t in select.get("targetList", ())]
-    if not targets or (aggregates is not None and any(_collects(t, aggregates) for t in targets)):
-        return
-    shields = {id(ref.node): (ref, shield) for ref, shield in scattered if shield.scattered}
-    keys = []
-    for item in from_relations(select.get("fromClause", [])):
-        if id(item) in shields:
-            ref, shield = shields[id(item)]
-            if "colnames" in ref.node.get("alias", {}) or not shield.primary:
-                return
-            if _pinned(select.get("whereClause", {}), ref.alias, shield.primary):
-                # at most one of its rows is read
-                continue
-            types = {c.name: c.type for c in shield.relation.columns}
-            keys += [f"{identifier(ref.alias)}.{_sortable(n, types[n])}" for n in shield.primary]
-    if keys:
-        at = _end_of_select(text, start)
-        text.put(at, at, f" ORDER BY {', '.join(keys)}")
-
-
-def _pinned(where: Node, alias: str, key: tuple[str, ...]) -> bool:
-    """Whether a condition holds for one value of the key alone: `id = 42`, `id = $1 AND ...`."""
-    conditions = where["BoolExpr"]["args"] if where.get("BoolExpr", {}).get("boolop") == "AND_EXPR" else [where]
-    given = set()
-    for condition in conditions:
-        test = condition.get("A_Expr", {})
-        if test.get("kind") != "AEXPR_OP" or [n.get("String", {}).get("sval") for n in test.get("name", ())] != ["="]:
-            continue
-        left, right = test.get("lexpr", {}), test.get("rexpr", {})
-        names = [f.get("String", {}).get("sval") for f in left.get("ColumnRef", {}).get("fields", ())]
-        if ("A_Const" in right or "ParamRef" in right) and (names == [alias, *names[1:]] or len(names) == 1):
-            given.add(names[-1])
-    return set(key) <= given
-
-
-def _collects(target: Node, aggregates: Callable[[str], bool]) -> bool:
-    """Whether an output makes one value of many rows, or cannot be told not to."""
-    for kind, inner in walk({"target": target}):
-        if kind == "FuncCall" and "over" not in inner and aggregates(inner["funcname"][-1]["String"]["sval"]):
-            return True
-        if kind in ("SubLink", "JsonObjectAgg", "JsonArrayAgg", "GroupingFunc"):
-            return True
-    return False
-
-
-def _end_of_select(text: Text, start: int) -> int:
-    """Where ORDER BY would stand in the SELECT that begins at an offset: before LIMIT, OFFSET, FETCH and FOR."""
-    i = first = text.at(start)
-    tokens = len(text.tokens)
-    while i < tokens:
-        word = text.word(i)
-        if word == "(":
-            i = text.closing(i)
-        elif word in (")", ";") or (
-            word in ("limit", "offset", "fetch", "for") and text.word(i - 1) not in ("as", ".") and i > first
-        ):
-            break
-        i += 1
-    return text.tokens[i - 1].end
+def place_of(ref: RelationRef, alias: str, shield: Shield, substituted: bool, sized: bool) -> Place:
+    """A relation as the order of a query's rows depends on it. `substituted`: its subquery stands in its place."""
+    relation = shield.relation
+    renamed = dict(zip((c.name for c in relation.columns), _colnames(ref), strict=False))
+    shown = {c.name: renamed.get(c.name, c.name) for c in relation.columns}
+    names = shield.primary
+    if not names and not substituted:
+        # its rows' text would have hidden values in it
+        names = shield.key()
+    types = {c.name: c.type for c in relation.columns}
+    keys = tuple(f"{identifier(alias)}.{_sortable(shown[n], types[n])}" for n in names)
+    primary = tuple(shown[n] for n in shield.primary)
+    inside = relation.kind == "v" and "ORDER BY" in (relation.definition or "")
+    return Place(alias, keys, sized, shield.ordered, frozenset(shown.values()), primary, inside)
 
 
 def hide(text: Text, ref: RelationRef, shield: Shield, found: Survey, starless: bool) -> None:

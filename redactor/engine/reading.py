@@ -12,7 +12,8 @@ from typing import Any
 
 from redactor.catalog import Function, Relation
 from redactor.context import Context
-from redactor.engine import behalf, hiding, opening, rows, writing
+from redactor.engine import behalf, hiding, opening, ordering, rows, writing
+from redactor.engine.constants import boolean, constant, only_settings, picked_setting
 from redactor.engine.refusal import Refused, imitation, of_gap, of_kind, of_reading, of_use
 from redactor.engine.text import Text
 from redactor.engine.world import World
@@ -81,12 +82,12 @@ class Reading:
         also: frozenset[str] = frozenset(),
         alone: bool = True,
         output: bool = True,
-        start: int | None = None,
+        ordered: bool = True,
     ) -> None:
         """Judges a query or a data-modifying statement.
 
         `alone`: it is the whole statement, so that set_config in it surely happens. `output`: what it gives reaches
-        the requester. `start`: where in the text it begins, if its rows reach him in the order in which it gives them.
+        the requester. `ordered`: the order of its rows comes out, and must not be that in which hidden values lie.
         """
         found = survey(node, also)
         if found.unknown:
@@ -111,13 +112,30 @@ class Reading:
         if hidden:
             hiding.complete_groups(self.text, found.groups, hidden)
             rows.keep_types(self.text, node, hidden, found, self._from_of)
-        if start is not None and (hidden or self._scattered):
-            collects = found.collects or any(self._aggregates(f.name) for f in found.functions)
-            hiding.settle(self.text, node, start, [*hidden, *self._scattered], self._aggregates if collects else None)
+        if ordered and output and any(self._lies(ref) for ref in found.relations):
+            ordering.settle(self.text, node, self._places(found, hidden), self._aggregates)
         if writes:
             writing.judge(self, node, found)
         if output and (hidden or guarded):
             self.origins = Origins(self._facts_of).of(node)
+
+    def _lies(self, ref: RelationRef) -> bool:
+        """Whether the rows of a relation lie where hidden values have them lie."""
+        relation, own = self._bindings.get(id(ref.node), (None, None))
+        return self.world.sized(relation) if relation is not None else own is not None and own.sized
+
+    def _places(self, found: Survey, hidden: list[tuple[RelationRef, Shield]]) -> dict[int, ordering.Place]:
+        aliases = {id(ref.node): ref.alias for ref, _ in hidden}
+        out: dict[int, ordering.Place] = {}
+        for ref in found.relations:
+            relation = self._bindings.get(id(ref.node), (None, None))[0]
+            alias, lies = aliases.get(id(ref.node), ref.alias), self._lies(ref)
+            if relation is None:
+                out[id(ref.node)] = ordering.Place(alias, (), lies)
+            elif relation.schema not in ("pg_catalog", "information_schema"):
+                shield = self.world.shield(relation)
+                out[id(ref.node)] = hiding.place_of(ref, alias, shield, id(ref.node) in aliases, lies)
+        return out
 
     def _facts_of(self, node: Node) -> tuple[int, tuple[tuple[str, Origin], ...] | None]:
         """The origins' view of a relation: its oid, and its columns with their numbers."""
@@ -489,13 +507,13 @@ class Reading:
         args = ref.node.get("args", [])
         name = constant(args[0]) if len(args) == 3 else None
         if name is None and len(args) == 3:
-            name = _picked_setting(args[0], node)
+            name = picked_setting(args[0], node)
         if name is None:
             raise of_kind("set_config", "which setting it changes is not in the text", "Name the setting, or use SET.")
         value = constant(args[1])
-        local = _boolean(args[2])
+        local = boolean(args[2])
         if name.lower() == behalf.SETTING:
-            if value is None or local is None or not alone or not _only_settings(node):
+            if value is None or local is None or not alone or not only_settings(node):
                 raise of_kind("set_config of this", "it names an end user", "Use it with a constant, by itself.")
             problem = behalf.change(self, value, local)
             if problem is not None:
@@ -509,7 +527,7 @@ class Reading:
                 if value is not None and verdict.allows(value):
                     return
             case Effect.PATH | Effect.ENCODING:
-                if value is not None and local is not None and alone and _only_settings(node):
+                if value is not None and local is not None and alone and only_settings(node):
                     if verdict.effect is Effect.PATH:
                         self.transitions.append(SetPath(tuple(split_identifiers(value, ",")), local))
                     else:
@@ -544,53 +562,6 @@ def reads(columns: Iterable[ColumnName]) -> str:
         else:
             words.append(f"it reads {c}")
     return ", ".join(words[:3])
-
-
-def constant(node: Node) -> str | None:
-    """The text of a string constant, casts around it left out; None for anything else."""
-    while "TypeCast" in node:
-        node = node["TypeCast"]["arg"]
-    value = node.get("A_Const", {}).get("sval")
-    return value.get("sval", "") if isinstance(value, dict) else None
-
-
-def _boolean(node: Node) -> bool | None:
-    while "TypeCast" in node:
-        node = node["TypeCast"]["arg"]
-    const = node.get("A_Const")
-    if const is None:
-        return None
-    if "boolval" in const:
-        return bool(const["boolval"].get("boolval", False))
-    text = const.get("sval", {}).get("sval", "").lower()
-    if text in ("t", "true", "on", "yes", "1"):
-        return True
-    if text in ("f", "false", "off", "no", "0"):
-        return False
-    return None
-
-
-def _picked_setting(argument: Node, node: Node) -> str | None:
-    """The setting in `SELECT set_config(name, ...) FROM pg_settings WHERE name = '...'`, which pg_dump sends."""
-    select = node.get("SelectStmt", {})
-    tables = [f["RangeVar"]["relname"] for f in select.get("fromClause", ()) if "RangeVar" in f]
-    where = select.get("whereClause", {}).get("A_Expr", {})
-    operator = [n["String"]["sval"] for n in where.get("name", ())]
-    if tables != ["pg_settings"] or operator != ["="] or len(select["fromClause"]) != 1:
-        return None
-    named = [f["String"]["sval"] for f in argument.get("ColumnRef", {}).get("fields", ()) if "String" in f]
-    compared = where.get("lexpr", {}).get("ColumnRef", {}).get("fields", ())
-    same = [f["String"]["sval"] for f in compared if "String" in f]
-    return constant(where.get("rexpr", {})) if named[-1:] == ["name"] == same[-1:] else None
-
-
-def _only_settings(node: Node) -> bool:
-    """Whether a SELECT is nothing but calls of set_config, which then happen once each, in their order."""
-    select = node.get("SelectStmt", {})
-    if not set(select) <= {"targetList", "limitOption", "op"}:
-        return False
-    calls = [t["ResTarget"]["val"].get("FuncCall") for t in select.get("targetList", ())]
-    return all(c is not None and c["funcname"][-1]["String"]["sval"] == "set_config" for c in calls)
 
 
 __all__ = ["Reading", "constant", "identifier", "split_identifiers"]

@@ -43,7 +43,7 @@ def judge(reading: Reading, statement: Statement, again: Callable[[str], Decisio
             if "intoClause" in node:
                 definitions.select_into(reading, statement.node)
             else:
-                reading.query(statement.node, start=statement.start)
+                reading.query(statement.node)
         case "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt":
             reading.query(statement.node)
         case "PrepareStmt":
@@ -112,7 +112,7 @@ def _prepare(reading: Reading, node: Node, statement: Statement) -> None:
     start = text.tokens[i + 1].start
     for t in node.get("argtypes", ()):
         reading.mentions(survey({"TypeName": t["TypeName"]}), {})
-    reading.query(node["query"], alone=False, start=start)
+    reading.query(node["query"], alone=False)
     original = text.written(start, statement.end)
     sent = text.render(start, statement.end).decode()
     before = text.position(start) - 1

@@ -124,13 +124,14 @@ def test_probes(almer: Engine, name: str) -> None:
     for text in dict.fromkeys(probes(name)):
         if len(variants.split(text)) > 1:
             both.vary(context, text, random)
-    assert both.answered > both.asked / 10
+    # numbers in ORDER BY are looked into: what the query is sorted by decides what more it is sorted by
+    assert both.answered > both.asked / 12
 
 
 def test_pairs(town: Town) -> None:
     random = Random(6)
     asked = answered = 0
-    every = {login: Both(town.engine, login) for login in ("clerk", "caseworker", "chief")}
+    every = {login: Both(town.engine, login) for login in ("clerk", "caseworker", "chief", "builder")}
     for pair in pairs.every():
         both = every[pair.requester]
         both.vary(pair.context, pair.statement, random, 6)

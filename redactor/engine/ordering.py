@@ -1,0 +1,379 @@
+"""Order where none was asked for: so that which rows come first does not show how much room hidden values take.
+
+Knows a statement's tree and tokens, and of each relation in it whether its rows lie where hidden values have them lie,
+and what tells its rows apart. Adds ORDER BY, or more columns behind one, where the order of rows comes out: in the
+query itself, where LIMIT or DISTINCT ON picks rows, in aggregates that keep an order. Invariant: rows are only sorted,
+never more or fewer; a query in which no such relation is read stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from redactor.engine.text import Text
+from redactor.sql.grammar import Node
+from redactor.sql.labels import walk
+from redactor.sql.quote import identifier
+
+_KEEPING = frozenset(
+    {
+        *("array_agg", "string_agg", "json_agg", "jsonb_agg", "json_object_agg", "xmlagg", "json_agg_strict"),
+        *("json_object_agg_strict", "json_object_agg_unique", "json_object_agg_unique_strict"),
+    }
+)
+"""Aggregates whose result shows the order of their input."""
+_ENDS = frozenset({"limit", "offset", "fetch", "for"})
+_BEHIND_GROUPS = frozenset({"having", "window", "order", "limit", "offset", "fetch", "for"})
+_SETS = frozenset({"union", "intersect", "except"})
+_CLOSING = frozenset({("on", "conflict"), ("with", "no"), ("with", "data")})
+_NUMBERING = frozenset({"row_number", "lag", "lead", "ntile"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A relation of a FROM clause. `keys`: expressions that tell its rows apart (empty: the text of a row does);
+    `sized`: its rows lie where hidden values have them lie; `settled`: they come in an order of their own; `columns`:
+    the names of its columns; `primary`: those of its key; `inside`: it is a view with an ORDER BY of its own."""
+
+    alias: str
+    keys: tuple[str, ...]
+    sized: bool
+    settled: bool = False
+    columns: frozenset[str] = frozenset()
+    primary: tuple[str, ...] = ()
+    inside: bool = False
+
+
+def settle(text: Text, node: Node, places: Mapping[int, Place], aggregates: Callable[[str], bool]) -> None:
+    """Orders every query of a statement in which order comes out. `places` by the id of the relation's node."""
+    top = node.get("SelectStmt") or node.get("InsertStmt", {}).get("selectStmt", {}).get("SelectStmt")
+    for kind, select in walk(node):
+        if kind == "SelectStmt":
+            _level(text, select, places, aggregates, select is top)
+            if select is top or select.keys() & {"limitCount", "limitOffset"}:
+                inner = _ordered_inner(select)
+                if inner is not None:
+                    _level(text, inner, places, lambda _: False, True)
+
+
+def _level(text: Text, select: Node, places: Mapping[int, Place], aggregates: Callable[[str], bool], top: bool) -> None:
+    if select.get("limitOption") == "LIMIT_OPTION_WITH_TIES":
+        # which rows there are is known, and more columns would make fewer of them ties
+        return
+    outermost = top or bool(select.keys() & {"limitCount", "limitOffset"})
+    picks = any(select.get("distinctClause", ()))
+    if "larg" in select:
+        if outermost and _reads_sized(select, places):
+            _set_operation(text, select)
+        return
+    items = select.get("fromClause", [])
+    if not items or "targetList" not in select or not _reads_sized(items, places):
+        return
+    sources = list(_sources(items, places))
+    keys = _keys(sources)
+    _aggregates(text, select, keys)
+    if not (outermost or picks) or _ordered_below(select, sources):
+        return
+    collects = any(_collects(t["ResTarget"]["val"], aggregates) for t in select["targetList"])
+    start = _start_of(text, select)
+    if start is None:
+        return
+    if "groupClause" in select:
+        more = _groups(text, select, start) if "distinctClause" not in select else _ordinals(select)
+    elif collects or "havingClause" in select:
+        return
+    elif picks:
+        more = keys if "sortClause" in select else [*_distinct_on(text, start), *keys]
+    elif "distinctClause" in select:
+        more = _ordinals(select)
+    elif len(sources) == 1 and isinstance(sources[0], Place) and _alone(select, sources[0]):
+        return
+    else:
+        more = _keys([s for s in sources if not (isinstance(s, Place) and _is_sorted(select, s, sources))])
+    _add(text, select, start, more)
+
+
+def _ordered_inner(select: Node) -> Node | None:
+    """The query with an order of its own that is all a query reads, and whose order shows through it."""
+    items = select.get("fromClause", ())
+    if len(items) != 1 or select.keys() & {"sortClause", "groupClause", "distinctClause", "larg"}:
+        return None
+    inner = items[0].get("RangeSubselect", {}).get("subquery", {}).get("SelectStmt")
+    name = items[0].get("RangeVar", {}).get("relname")
+    for cte in select.get("withClause", {}).get("ctes", ()):
+        if cte["CommonTableExpr"]["ctename"] == name and "schemaname" not in items[0]["RangeVar"]:
+            inner = cte["CommonTableExpr"]["ctequery"].get("SelectStmt")
+    return inner if inner is not None and "sortClause" in inner and "larg" not in inner else None
+
+
+def _ordered_below(select: Node, sources: list[Place | str]) -> bool:
+    """Whether the order comes from below: of a subquery, or of the one view that is read."""
+    if _ordered_inner(select) is not None:
+        return True
+    return len(sources) == 1 and isinstance(sources[0], Place) and sources[0].inside and "sortClause" not in select
+
+
+def _reads_sized(node: object, places: Mapping[int, Place]) -> bool:
+    return any(k == "RangeVar" and (p := places.get(id(n))) is not None and p.sized for k, n in walk(node))
+
+
+def _sources(items: list[Node], places: Mapping[int, Place]) -> Iterator[Place | str]:
+    """What a FROM clause names: relations that are known, and aliases of anything else."""
+    for item in items:
+        kind, inner = next(iter(item.items()))
+        alias = inner.get("alias", {}).get("aliasname")
+        if kind == "JoinExpr" and alias is None:
+            yield from _sources([inner["larg"], inner["rarg"]], places)
+        elif kind == "RangeTableSample":
+            yield from _sources([inner["relation"]], places)
+        elif kind == "RangeVar":
+            yield places.get(id(inner)) or alias or inner["relname"]
+        elif alias is not None:
+            yield alias
+
+
+def _keys(sources: list[Place | str]) -> list[str]:
+    taken = {c for s in sources if isinstance(s, Place) for c in s.columns}
+    out: list[str] = []
+    for s in sources:
+        alias = s.alias if isinstance(s, Place) else s
+        if isinstance(s, Place) and s.keys:
+            out += s.keys
+        elif alias not in taken:
+            # whatever it is made of, a row has a text
+            out.append(f"{identifier(alias)}::pg_catalog.text")
+    return out
+
+
+def _alone(select: Node, place: Place) -> bool:
+    """Whether the rows of one relation come in a known order already, or at most one of them."""
+    if place.settled and "sortClause" not in select:
+        return True
+    if place.primary and _pinned(select.get("whereClause", {}), place.alias, place.primary):
+        return True
+    return bool(place.primary) and set(place.primary) <= _sorted_by(select)
+
+
+def _is_sorted(select: Node, place: Place, sources: list[Place | str]) -> bool:
+    """Whether a query is sorted by a relation's key already."""
+    given = {name for name in _sorted_by(select) if not name.isdigit()}
+    others = {c for s in sources if isinstance(s, Place) and s is not place for c in s.columns}
+    return bool(place.primary) and set(place.primary) <= given and not others.intersection(place.primary)
+
+
+def _sorted_by(select: Node) -> set[str]:
+    """What a query is sorted by: names of columns, and numbers of outputs."""
+    names = set()
+    targets = [t["ResTarget"]["val"] for t in select.get("targetList", ())]
+    for s in select.get("sortClause", ()):
+        value = s["SortBy"]["node"]
+        number = value.get("A_Const", {}).get("ival", {}).get("ival")
+        if number is not None:
+            names.add(str(number))
+        if number is not None and 0 < number <= len(targets):
+            if any("A_Star" in f for t in targets[:number] for f in t.get("ColumnRef", {}).get("fields", ())):
+                continue
+            value = targets[number - 1]
+        names.add(_name(value))
+    return names - {""}
+
+
+def _name(value: Node) -> str:
+    """The name of a column that is referred to; empty for anything else."""
+    fields = value.get("ColumnRef", {}).get("fields", ())
+    return str(fields[-1]["String"]["sval"]) if fields and "String" in fields[-1] else ""
+
+
+def _pinned(where: Node, alias: str, key: tuple[str, ...]) -> bool:
+    """Whether a condition holds for one value of the key alone: `id = 42`, `id = $1 AND ...`."""
+    conditions = where["BoolExpr"]["args"] if where.get("BoolExpr", {}).get("boolop") == "AND_EXPR" else [where]
+    given = set()
+    for condition in conditions:
+        test = condition.get("A_Expr", {})
+        if test.get("kind") != "AEXPR_OP" or [n.get("String", {}).get("sval") for n in test.get("name", ())] != ["="]:
+            continue
+        left, right = test.get("lexpr", {}), test.get("rexpr", {})
+        names = [f.get("String", {}).get("sval") for f in left.get("ColumnRef", {}).get("fields", ())]
+        if ("A_Const" in right or "ParamRef" in right) and (names == [alias, *names[1:]] or len(names) == 1):
+            given.add(names[-1])
+    return set(key) <= given
+
+
+def _collects(target: Node, aggregates: Callable[[str], bool]) -> bool:
+    """Whether an output makes one value of many rows of its own query."""
+    stack: list[object] = [target]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, list):
+            stack += item
+        elif isinstance(item, dict):
+            for kind, inner in item.items():
+                if kind in ("JsonObjectAgg", "JsonArrayAgg", "GroupingFunc"):
+                    return True
+                if kind == "FuncCall" and "over" not in inner and aggregates(inner["funcname"][-1]["String"]["sval"]):
+                    return True
+                if kind not in ("SelectStmt", "A_Const"):
+                    stack.append(inner)
+    return False
+
+
+# -------------------------------------------------------------- where in the text
+
+
+def _start_of(text: Text, select: Node) -> int | None:
+    """The token SELECT of a query; None where it is not found."""
+    location = select["targetList"][0]["ResTarget"].get("location")
+    if location is None:
+        return None
+    i, depth = text.at(location) - 1, 0
+    while i >= 0:
+        word = text.word(i)
+        depth += (word == ")") - (word == "(")
+        if depth < 0:
+            return None
+        if depth == 0 and word == "select":
+            return i
+        i -= 1
+    return None
+
+
+def _end_of(text: Text, first: int, ends: frozenset[str]) -> int:
+    """The token behind a part that begins at a token: one of these words, or what ends the query."""
+    i = first
+    while i < len(text.tokens):
+        word = text.word(i)
+        if word == "(":
+            i = text.closing(i)
+        elif (
+            word in (")", ";", "returning")
+            or (word in ends and text.word(i - 1) not in ("as", ".") and i > first)
+            or (word, text.word(i + 1)) in _CLOSING
+        ):
+            break
+        i += 1
+    return i
+
+
+def _add(text: Text, select: Node, start: int, keys: list[str]) -> None:
+    if not keys:
+        return
+    end = _end_of(text, start, _ENDS if "larg" in select else _ENDS | _SETS)
+    if text.word(end) in _SETS:
+        # an arm without parentheses has no ORDER BY of its own
+        return
+    if "sortClause" in select:
+        known = _sorted_by(select)
+        grouped = "groupClause" in select
+        keys = [k for k in keys if k not in known and not (grouped and k.split(".")[-1] in known)]
+    if keys:
+        at = text.tokens[end - 1].end
+        text.put(at, at, (", " if "sortClause" in select else " ORDER BY ") + ", ".join(dict.fromkeys(keys)))
+
+
+def _groups(text: Text, select: Node, start: int) -> list[str]:
+    """The expressions that a query groups by, as they are written; none where it groups in several ways."""
+    if any("GroupingSet" in g for g in select["groupClause"]):
+        return []
+    first = start
+    while text.word(first) != "group" or text.word(first + 1) != "by":
+        first = text.closing(first) + 1 if text.word(first) == "(" else first + 1
+        if first >= len(text.tokens):
+            return []
+    first += 2 + (text.word(first + 2) in ("distinct", "all"))
+    # the schema of a relation that a subquery stands for is gone
+    return [k for k in _listed(text, first, _end_of(text, first, _BEHIND_GROUPS)) if k.count(".") < 2]
+
+
+def _distinct_on(text: Text, start: int) -> list[str]:
+    opening = start + 3
+    if [text.word(start + 1), text.word(start + 2), text.word(opening)] != ["distinct", "on", "("]:
+        return []
+    return _listed(text, opening + 1, text.closing(opening))
+
+
+def _listed(text: Text, first: int, end: int) -> list[str]:
+    """The expressions between two tokens; none where one holds a query, which could not stand there twice."""
+    out, begun, i = [], first, first
+    while i <= end:
+        if i == end or text.word(i) == ",":
+            out.append(text.written(text.tokens[begun].start, text.tokens[i - 1].end))
+            begun = i + 1
+        elif text.word(i) in ("select", "values", "table"):
+            return []
+        i = text.closing(i) + 1 if i < end and text.word(i) == "(" else i + 1
+    return out
+
+
+def _ordinals(select: Node) -> list[str]:
+    """Every output by its number; none where a star stands among them."""
+    targets = [t["ResTarget"]["val"] for t in select.get("targetList", ())]
+    if any("A_Star" in f for t in targets for f in t.get("ColumnRef", {}).get("fields", ())):
+        return []
+    return [str(i + 1) for i in range(len(targets))]
+
+
+def _set_operation(text: Text, select: Node) -> None:
+    """Orders a UNION, INTERSECT or EXCEPT by all that it gives."""
+    arm = select
+    alike = True
+    while "larg" in arm:
+        alike &= not arm.get("all", False)
+        arm = arm["larg"]
+    targets = [t["ResTarget"]["val"] for t in arm.get("targetList", ())]
+    # only what UNION makes distinct surely has an order
+    if not targets or not (alike or all(_is_plain(t) for t in targets)):
+        return
+    keys, start = _ordinals(arm), _start_of(text, arm)
+    if start is None:
+        return
+    while text.word(start - 1) == "(" and text.word(text.closing(start - 1) + 1) in _SETS:
+        start -= 1
+    _add(text, select, start, keys)
+
+
+def _is_plain(target: Node) -> bool:
+    """Whether an output surely has a type with an order."""
+    return "A_Const" in target
+
+
+def _aggregates(text: Text, select: Node, keys: list[str]) -> None:
+    """ORDER BY within aggregates that keep the order of their rows, and behind what numbers rows."""
+    if not keys:
+        return
+    stack: list[object] = [select.get("targetList", []), select.get("havingClause", {}), select.get("sortClause", [])]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, list):
+            stack += item
+        elif isinstance(item, dict):
+            for kind, inner in item.items():
+                if kind in ("SelectStmt", "A_Const"):
+                    continue
+                if kind == "FuncCall":
+                    _call(text, inner, keys)
+                stack.append(inner)
+
+
+def _call(text: Text, call: Node, keys: list[str]) -> None:
+    name = call["funcname"][-1]["String"]["sval"]
+    opening = text.name_end(text.at(call["location"]))
+    if "over" not in call:
+        if name in _KEEPING and not call.keys() & {"agg_order", "agg_distinct", "agg_within_group"}:
+            at = text.tokens[text.closing(opening) - 1].end
+            text.put(at, at, f" ORDER BY {', '.join(keys)}")
+        return
+    window = call["over"]
+    if name not in _NUMBERING or "name" in window or "refname" in window:
+        return
+    begun = text.closing(opening) + 1
+    while text.word(begun) != "over":
+        begun += 1
+    end = text.closing(begun + 1)
+    sorted_by = {_name(s["SortBy"]["node"]) for s in window.get("orderClause", ())}
+    keys = [k for k in keys if k.split(".")[-1] not in sorted_by]
+    frame = _end_of(text, begun + 2, frozenset({"rows", "range", "groups"}))
+    at = text.tokens[frame - 1].end
+    # RANGE and GROUPS count what is equal
+    if end > begun + 1 and keys and text.word(frame) in ("rows", ")"):
+        text.put(at, at, (", " if "orderClause" in window else " ORDER BY ") + ", ".join(keys))
