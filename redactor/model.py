@@ -566,6 +566,10 @@ class Judge(Protocol):
         """What is to become of a text, of one statement or several, in that context."""
         ...
 
+    def named(self, requester: Requester, relation: RelationName) -> RelationName | None:
+        """What an error names instead of a partition, where which partition a row is in is hidden."""
+        ...
+
     def takes(self, requester: Requester, context: Context, types: tuple[int, ...]) -> Refuse | None:
         """Why parameters of these types (oids) may not be given, if so: making a value of a type may read."""
         ...

@@ -219,6 +219,15 @@ class Engine:
         whole = sqlstate in ("23502", "23514") or sqlstate.startswith("44")
         return whole or shield.closed is not None or any(name in detail for name in shield.covers)
 
+    def named(self, requester: Requester, relation: RelationName) -> RelationName | None:
+        """What an error names instead of a partition, where which partition a row is in is hidden."""
+        found = self._catalog.relation(relation)
+        if found is None or not found.partition:
+            return None
+        world = self.world(self.roles_of(requester))
+        above = [r for r in self._derivation.family(found) if r.partition_key is not None and not r.partition]
+        return next((r.qualified for r in above if world.shield(r).ordered), None)
+
     def takes(self, requester: Requester, context: Context, types: tuple[int, ...]) -> Refuse | None:
         """Why parameters of these types may not be given, if so."""
         own = [t for t in types if t >= _FIRST_OWN]

@@ -49,7 +49,8 @@ def copy(reading: Reading, node: Node, statement: Statement) -> None:
         writing.check_hazards(reading, relation, "insert", given)
         return
     names = listed or [c.name for c in relation.columns if c.generated is None]
-    if shield.closed is None and not shield.ordered and not shield.where and not any(n in shield.covers for n in names):
+    told = shield.closed is not None or shield.ordered or shield.scattered or bool(shield.where)
+    if not told and not any(n in shield.covers for n in names):
         return
     version = reading.world.catalog.version
     if relation.kind in ("v", "p", "f") or (relation.kind == "m" and version < 180000):

@@ -18,7 +18,9 @@ from redactor.sql.quote import identifier
 
 _KEEPING = frozenset(
     {
-        *("array_agg", "string_agg", "json_agg", "jsonb_agg", "json_object_agg", "xmlagg", "json_agg_strict"),
+        *("array_agg", "string_agg", "json_agg", "jsonb_agg", "json_object_agg", "jsonb_object_agg", "xmlagg"),
+        *("json_agg_strict", "jsonb_agg_strict", "jsonb_object_agg_strict", "jsonb_object_agg_unique"),
+        "jsonb_object_agg_unique_strict",
         *("json_object_agg_strict", "json_object_agg_unique", "json_object_agg_unique_strict"),
     }
 )
@@ -27,6 +29,7 @@ _ENDS = frozenset({"limit", "offset", "fetch", "for"})
 _BEHIND_GROUPS = frozenset({"having", "window", "order", "limit", "offset", "fetch", "for"})
 _SETS = frozenset({"union", "intersect", "except"})
 _CLOSING = frozenset({("on", "conflict"), ("with", "no"), ("with", "data")})
+_PICKING = frozenset({"first_value", "last_value", "nth_value"})
 _NUMBERING = frozenset({"row_number", "lag", "lead", "ntile"})
 
 
@@ -48,9 +51,11 @@ class Place:
 def settle(text: Text, node: Node, places: Mapping[int, Place], aggregates: Callable[[str], bool]) -> None:
     """Orders every query of a statement in which order comes out. `places` by the id of the relation's node."""
     top = node.get("SelectStmt") or node.get("InsertStmt", {}).get("selectStmt", {}).get("SelectStmt")
+    # ARRAY(SELECT ...) keeps the order of its rows
+    kept = [n["subselect"].get("SelectStmt") for k, n in walk(node) if n.get("subLinkType") == "ARRAY_SUBLINK"]
     for kind, select in walk(node):
         if kind == "SelectStmt":
-            _level(text, select, places, aggregates, select is top)
+            _level(text, select, places, aggregates, select is top or any(select is k for k in kept))
             if select is top or select.keys() & {"limitCount", "limitOffset"}:
                 inner = _ordered_inner(select)
                 if inner is not None:
@@ -358,22 +363,26 @@ def _aggregates(text: Text, select: Node, keys: list[str]) -> None:
 def _call(text: Text, call: Node, keys: list[str]) -> None:
     name = call["funcname"][-1]["String"]["sval"]
     opening = text.name_end(text.at(call["location"]))
-    if "over" not in call:
-        if name in _KEEPING and not call.keys() & {"agg_order", "agg_distinct", "agg_within_group"}:
-            at = text.tokens[text.closing(opening) - 1].end
-            text.put(at, at, f" ORDER BY {', '.join(keys)}")
-        return
-    window = call["over"]
-    if name not in _NUMBERING or "name" in window or "refname" in window:
-        return
-    begun = text.closing(opening) + 1
+    if "over" in call:
+        if name in _PICKING | _KEEPING | _NUMBERING and not call["over"].keys() & {"name", "refname"}:
+            _window(text, name, call["over"], text.closing(opening) + 1, keys)
+    elif name in _KEEPING and not call.keys() & {"agg_distinct", "agg_within_group"}:
+        at = text.tokens[text.closing(opening) - 1].end
+        text.put(at, at, (", " if "agg_order" in call else " ORDER BY ") + ", ".join(keys))
+
+
+def _window(text: Text, name: str, window: Node, begun: int, keys: list[str]) -> None:
+    """An order for a window, where it changes neither its frame nor what is equal in it."""
     while text.word(begun) != "over":
         begun += 1
-    end = text.closing(begun + 1)
-    sorted_by = {_name(s["SortBy"]["node"]) for s in window.get("orderClause", ())}
-    keys = [k for k in keys if k.split(".")[-1] not in sorted_by]
     frame = _end_of(text, begun + 2, frozenset({"rows", "range", "groups"}))
     at = text.tokens[frame - 1].end
-    # RANGE and GROUPS count what is equal
-    if end > begun + 1 and keys and text.word(frame) in ("rows", ")"):
-        text.put(at, at, (", " if "orderClause" in window else " ORDER BY ") + ", ".join(keys))
+    if "orderClause" not in window and text.word(frame) == ")":
+        whole = "" if name in _NUMBERING else " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
+        text.put(at, at, f" ORDER BY {', '.join(keys)}{whole}")
+    elif text.word(frame) == "rows" or (text.word(frame) == ")" and name in (*_NUMBERING, "first_value")):
+        # RANGE and GROUPS count what is equal, and so does a frame that is not written
+        sorted_by = {_name(s["SortBy"]["node"]) for s in window.get("orderClause", ())}
+        more = ", ".join(k for k in keys if k.split(".")[-1] not in sorted_by)
+        if more:
+            text.put(at, at, (", " if sorted_by else " ORDER BY ") + more)

@@ -118,6 +118,9 @@ class WordJudge:
     def tokens(self, text: str) -> tuple[TokenPlace, ...] | None:
         return behalf.places(text)
 
+    def named(self, requester: Requester, relation: RelationName) -> RelationName | None:
+        return None
+
     def takes(self, requester: Requester, context: Context, types: tuple[int, ...]) -> Refuse | None:
         return None
 

@@ -140,6 +140,18 @@ def without_detail(body: bytes) -> bytes:
     return frame(b"E", b"".join(bytes((k,)) + v + b"\0" for k, v in fields.items()) + b"\0")
 
 
+def of_relation(body: bytes, name: bytes, schema: bytes, instead: bytes) -> bytes:
+    """An ErrorResponse message without DETAIL that names a relation instead of the one it named."""
+    fields = error_fields(body)
+    fields.pop(ord("D"), None)
+    for key in b"Mtn":
+        if key in fields:
+            # a partition's own constraints are named after it
+            fields[key] = fields[key].replace(name, instead)
+    fields[ord("s")] = schema
+    return frame(b"E", b"".join(bytes((k,)) + v + b"\0" for k, v in fields.items()) + b"\0")
+
+
 def origins(body: bytes | memoryview) -> Iterator[tuple[int, int]]:
     """The (relation oid, attnum) of each column of a RowDescription's body; (0, 0) for those of no relation."""
     body = bytes(body)

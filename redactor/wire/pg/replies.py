@@ -345,8 +345,8 @@ class Replies:
         return passed
 
     def _scrubbed(self, message: bytes) -> bytes | None:
-        """The error without its DETAIL, where that would show a row that the requester may not see; None: as it is."""
-        if b"\0D" not in message:
+        """The error without what shows a row, or a row's partition, that the requester may not see; None: as it is."""
+        if b"\0t" not in message and b"\0D" not in message:
             return None
         fields = messages.error_fields(message[HEADER:])
         state, detail = fields.get(ord("C"), b"").decode("ascii", "replace"), fields.get(ord("D"), b"")
@@ -356,6 +356,12 @@ class Replies:
         codec = c.codec or "utf-8"
         schema, table = (fields.get(ord(k), b"").decode(codec, "replace") for k in "st")
         whose = (c.queue[0].whose if c.queue else None) or c.requester
+        instead = c.judge.named(whose, RelationName(schema, table))
+        if instead is not None:
+            names = (table.encode(codec), instead.schema.encode(codec), instead.name.encode(codec))
+            return messages.of_relation(message[HEADER:], *names)
+        if b"\0D" not in message:
+            return None
         if not c.judge.tells(whose, state, RelationName(schema, table), detail.decode(codec, "replace")):
             return None
         return messages.without_detail(message[HEADER:])
