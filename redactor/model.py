@@ -190,8 +190,7 @@ class Own:
     """A relation, type or function that a session made itself and that the catalog cannot know yet.
 
     `columns` are its names in order where they are known. `temporary` ones live in pg_temp. `maker`: the end user on
-    whose behalf it was made, and who alone may read it. `sized`: a view of what takes more or less room on disk for
-    what is hidden in it.
+    whose behalf it was made, and who alone may read it. `sized`: a view of what takes room as its hidden values do.
     """
 
     schema: str
@@ -568,11 +567,9 @@ class Judge(Protocol):
 
     def named(self, requester: Requester, relation: RelationName) -> RelationName | None:
         """What an error names instead of a partition, where which partition a row is in is hidden."""
-        ...
 
     def takes(self, requester: Requester, context: Context, types: tuple[int, ...]) -> Refuse | None:
         """Why parameters of these types (oids) may not be given, if so: making a value of a type may read."""
-        ...
 
     def tokens(self, text: str) -> tuple[TokenPlace, ...] | None:
         """Where a text gives a token for an end user; None: the text cannot be read."""
