@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import combinations
+from itertools import combinations, islice
 
 from redactor.tagging.checks import CHECKS
 from redactor.tagging.facts import Profile, Seen
@@ -55,6 +55,12 @@ _ABSENT = frozenset(
 
 _EDGES = " \t\r\n.,;:'\"#*`_-?"
 """What stands around a value and is not part of it."""
+
+_PROBE = 40
+"""Distinct values that are tried first, where there are many."""
+
+_RARELY = 0.1
+"""Detectors that few values need to fit are tried on all."""
 
 _PAIR_ROWS, _PAIR_SHARE, _PAIR_AGREE = 5, 0.05, 0.95
 """Of two columns of which one stands where the other is missing: rows, share and agreement that it takes."""
@@ -120,7 +126,7 @@ def _shown(value: object) -> str:
 
 
 def _tidy(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip(_EDGES)
+    return " ".join(text.split()).strip(_EDGES)
 
 
 def _is_absent(text: str) -> bool:
@@ -132,6 +138,11 @@ def _is_absent(text: str) -> bool:
 def _seen(
     key: str, spec: ValueSpec, counted: Counter[str], folded: dict[str, str], present: int, pack: Pack
 ) -> Seen | None:
+    if len(counted) > 2 * _PROBE and spec.least > _RARELY:
+        # most detectors fit nothing of a column; a few dozen values show it
+        probe = sum(_fits(spec, v, folded[v], pack) for v in islice(counted, _PROBE))
+        if probe < spec.least * _PROBE / 2:
+            return None
     fitting = [v for v in counted if _fits(spec, v, folded[v], pack)]
     share = sum(counted[v] for v in fitting) / present
     kinds = {_code(folded[v]) or v for v in fitting}
