@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from redactor.catalog import Relation
 from redactor.engine.refusal import of_kind, of_use, of_write
+from redactor.engine.text import Text
 from redactor.model import ColumnName, Use
 from redactor.protection import Cover, Hazard, Shield
 from redactor.sql.grammar import Node
 from redactor.sql.labels import walk
-from redactor.sql.quote import identifier
+from redactor.sql.quote import identifier, qualified
 from redactor.sql.survey import RelationRef, Role, Survey
 from redactor.sql.values import given, inserted
 
@@ -171,14 +172,14 @@ def _mask(reading: Reading, kind: str, statement: Node, ref: RelationRef, shield
         case _:
             inside = [statement.get("joinCondition", {}), statement.get("mergeWhenClauses", [])]
     for part in inside:
-        _replace(reading, part, target, others, top=False)
+        _replace(reading, part, target, others)
     for item in returning:
         value = item["ResTarget"]["val"]
         star = _star_of(value)
         if star is not None and (not star or star[-1] in target.aliases):
             _expand(reading, item["ResTarget"], star, target, others, kind == "MergeStmt")
         else:
-            _replace(reading, item["ResTarget"], target, others, top="name" not in item["ResTarget"])
+            _replace(reading, item["ResTarget"], target, others, returned=True)
 
 
 def _others(reading: Reading, kind: str, statement: Node) -> dict[str, tuple[str, ...] | None]:
@@ -237,12 +238,19 @@ def _expand(
 
 
 def _replace(
-    reading: Reading, node: Any, target: _Target, others: dict[str, tuple[str, ...] | None], top: bool
+    reading: Reading,
+    node: Any,
+    target: _Target,
+    others: dict[str, tuple[str, ...] | None],
+    returned: bool = False,
 ) -> None:
-    """Puts masks in the place of the target's hidden columns, wherever they stand in an expression."""
+    """Puts masks in the place of the target's hidden columns, wherever they stand in an expression.
+
+    `returned`: it is an item of RETURNING, where a whole row can be made of masks as well.
+    """
     relation = target.shield.relation
     text = reading.text
-    direct = node.get("val", {}).get("ColumnRef") if isinstance(node, dict) and top else None
+    direct = node.get("val", {}).get("ColumnRef") if returned and "name" not in node else None
     for kind, ref in walk(node):
         if kind != "ColumnRef":
             continue
@@ -256,6 +264,9 @@ def _replace(
         last = fields[-1]
         if len(fields) == 1:
             if last in target.aliases and last not in target.columns and not _surely(last, others):
+                if returned and last == target.alias and not _elsewhere(last, others) and _is_exact(target):
+                    _put(text, ref, _whole_row(target), last if ref is direct else "")
+                    continue
                 raise of_use(_row(relation), Use.WHOLE_ROW, _all_hits(target))
             hidden = target.cover(last)
             if hidden is not None and _elsewhere(last, others):
@@ -278,11 +289,30 @@ def _replace(
                 raise of_use(target.shield.covers[owner].column, Use.OUTPUT, target.shield.covers[owner].hits)
         if hidden is None:
             continue
-        first = text.at(ref["location"])
-        after = text.name_end(first)
-        start, end = text.tokens[first].start, text.tokens[after - 1].end
         mask = _masked(hidden)
-        text.put(start, end, f"{mask} AS {identifier(last)}" if ref is direct else f"({mask})")
+        _put(text, ref, mask if ref is direct else f"({mask})", last if ref is direct else "")
+
+
+def _put(text: Text, ref: Node, expression: str, label: str) -> None:
+    """An expression in a name's place, under that label."""
+    first = text.at(ref["location"])
+    start, end = text.tokens[first].start, text.tokens[text.name_end(first) - 1].end
+    text.put(start, end, f"{expression} AS {identifier(label)}" if label else expression)
+
+
+def _is_exact(target: _Target) -> bool:
+    """Whether a row of the target's columns and masks can be one of its type: a domain could refuse its mask."""
+    return all(c.exact for c in target.shield.covers.values())
+
+
+def _whole_row(target: _Target) -> str:
+    relation = target.shield.relation
+    alias = identifier(target.alias)
+    parts = [
+        f"{alias}.{identifier(c.name)}" if (cover := target.cover(c.name)) is None else _masked(cover)
+        for c in relation.columns
+    ]
+    return f"ROW({', '.join(parts)})::{qualified(*relation.qualified)}"
 
 
 def _elsewhere(name: str, others: dict[str, tuple[str, ...] | None]) -> bool:

@@ -53,6 +53,10 @@ SELECT array(SELECT p FROM people p ORDER BY person_id LIMIT 2)
 SELECT coalesce(p, NULL), pg_typeof(p), pg_typeof(permit), permit FROM people p WHERE person_id = 1
 SELECT s FROM standings s ORDER BY person_id LIMIT 2
 SELECT row_to_json(p), to_jsonb(p), p::text FROM people p WHERE person_id = 1
+UPDATE people p SET name = 'x' WHERE person_id = 1 RETURNING p
+UPDATE people SET name = 'x' WHERE person_id = 1 RETURNING people AS whole, row_to_json(people)
+DELETE FROM people p WHERE person_id = -1 RETURNING p, (p).name, p IS NULL
+INSERT INTO people AS p (person_id, name, homeland) VALUES (902, 'x', NULL) RETURNING to_jsonb(p) - 'created' - 'since'
 """
 
 
