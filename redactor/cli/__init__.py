@@ -16,7 +16,7 @@ from typing import Any
 import typer
 
 from redactor import __version__
-from redactor.errors import ConfigurationError, RedactorError
+from redactor.errors import ConfigurationError, RedactorError, UpstreamError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("redactor.cli.demo", "demo"),
@@ -87,7 +87,9 @@ def main() -> None:
             print(fault, file=sys.stderr)
         sys.exit(1)
     except RedactorError as e:
-        print(f"redactor: {e.public}", file=sys.stderr)
+        # Who types commands is the operator, who may know what the database has said.
+        why = f" ({e.private})" if isinstance(e, UpstreamError) and e.private else ""
+        print(f"redactor: {e.public}{why}", file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output has left (`redactor audit list | head`); Python would complain again while closing.

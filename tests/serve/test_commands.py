@@ -9,6 +9,7 @@ import pytest
 import typer
 
 from redactor.cli import build, main, oplog
+from tests.servers import Server
 
 COMMANDS = {
     "serve": "serve",
@@ -106,3 +107,20 @@ def test_what_it_names_is_not_there(
     Path("redactor.yaml").write_text(WHOLE)
     said = run(command, capsys, monkeypatch)
     assert any(name in said for name in ("p.yaml", "schemas/city.yaml", "var/redactor.db", "127.0.0.1:1/d"))
+
+
+@pytest.mark.parametrize("command", ["serve", "scan city", "explain --user x city SELECT", "harden city"])
+def test_what_the_database_has_said_is_quoted(
+    command: str,
+    postgres18: Server,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    databases = f"{{city: {{upstream: '{postgres18.dsn('not_there')}', catalog: c.yaml}}}}"
+    Path("redactor.yaml").write_text(f"databases: {databases}\npolicy: p.yaml\n")
+    Path("c.yaml").write_text("database: city\nrelations: {}\n")
+    Path("p.yaml").write_text("name: p\nroles: {}\nrules: []\n")
+    said = run(command, capsys, monkeypatch)
+    assert 'database "not_there" does not exist' in said

@@ -225,7 +225,9 @@ def export(
         except OSError as e:
             if isinstance(e, BrokenPipeError):
                 raise
-            raise ConfigurationError([Fault(str(output), 0, 0, f"the file cannot be written: {e.strerror}")]) from None
+            raise ConfigurationError(
+                [Fault(str(output or "stdout"), 0, 0, f"the file cannot be written: {e.strerror}")]
+            ) from None
         left = reader.size() - (reader.checkpoint() or (0, ""))[0]
     said = f"{count} entries exported"
     if form != "jsonl":
@@ -276,4 +278,6 @@ def prove(
         with nullcontext(sys.stdout.buffer) if output is None else output.open("wb") as file:
             file.write(b"".join(pieces))
     except OSError as e:
-        raise ConfigurationError([Fault(str(output), 0, 0, f"the file cannot be written: {e.strerror}")]) from None
+        raise ConfigurationError(
+            [Fault(str(output or "stdout"), 0, 0, f"the file cannot be written: {e.strerror}")]
+        ) from None
