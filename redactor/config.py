@@ -20,6 +20,7 @@ from pydantic import AfterValidator, Field
 
 from redactor.errors import ConfigurationError, Fault
 from redactor.limits import Limits, LimitsForm, Workers
+from redactor.logsettings import OUTLETS, LogForm, LogSettings, retention_of
 from redactor.reception import AddressText, ConsoleText, Reception, receive
 from redactor.yamlfile import Document, Form, Texts, in_order, meant, parse, read, wrong
 
@@ -28,16 +29,6 @@ SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"
 
 _TLS_OPTIONS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 _STORES = ("sqlite", "postgresql", "postgresql+asyncpg")
-_SYSLOG = ("syslog+tls", "syslog+tcp", "syslog+udp")
-_OUTLETS = {
-    "publish": (
-        *("file", "s3", "git+ssh", "git+https", "git+http", "git+file", "postgresql", "sqlite"),
-        *("witness+https", "witness+http", *_SYSLOG),
-    ),
-    "forward": ("file", "https", "http", *_SYSLOG),
-}
-"""What `log: publish` and `log: forward` may begin with; the log itself reads the rest."""
-
 _DEFAULT_PORT = 6432
 
 
@@ -175,29 +166,6 @@ class Logins:
 
 
 @dataclass(frozen=True, slots=True)
-class Retention:
-    """How long texts are kept, in seconds, and why no longer: the reason becomes part of the log."""
-
-    seconds: int
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class LogSettings:
-    """`directory` holds journal, keys, checkpoints. `checkpoint_every`: entries. `auditor_key`: PEM, X25519 public.
-
-    `publish`, `forward`: URLs, with credentials, of where checkpoints and entries go besides (docs/log.md).
-    """
-
-    directory: Path
-    checkpoint_every: int = 1000
-    auditor_key: Path | None = None
-    publish: tuple[str, ...] = field(default=(), repr=False)
-    forward: tuple[str, ...] = field(default=(), repr=False)
-    retention: Retention | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration. `store`: a SQLAlchemy URL. `workers` 0: one for each processor."""
 
@@ -271,26 +239,6 @@ class LoginForm(Form):
     rules: list[LoginRuleForm] = Field(default=[], description="the first that fits holds; none fits: rejected")
 
 
-def _period(text: str) -> str:
-    if not re.fullmatch(r"[1-9]\d{0,4}[dwy]", text):
-        raise wrong(f"`{text}` is not a period", "days, weeks or years: 90d, 26w, 3y")
-    return text
-
-
-class RetentionForm(Form):
-    keep: Annotated[str, AfterValidator(_period)] = Field(description="how long full texts are kept: 90d, 26w, 3y")
-    because: str = Field(description="the rule that says so; it becomes part of the log", min_length=1)
-
-
-class LogForm(Form):
-    directory: str | None = Field(default=None, description="for journal and keys; default: beside the store")
-    checkpoint_every: int = Field(default=1000, ge=1, description="entries from one signed checkpoint to the next")
-    auditor_key: str | None = Field(default=None, description="PEM file: the auditor's X25519 public key")
-    publish: list[str] = Field(default=[], description="URLs that checkpoints are sent to: file, s3, git+ssh ...")
-    forward: list[str] = Field(default=[], description="URLs that entries are sent to: file, syslog+tls, https")
-    retention: RetentionForm | None = Field(default=None, description="when full texts are destroyed; none: never")
-
-
 def _provider_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,40}", name):
         raise wrong(f"`{name}` is not a provider's name", "letters and digits, such as city")
@@ -343,13 +291,6 @@ def interpret(text: str, path: Path, environment: Mapping[str, str]) -> Config:
     return config
 
 
-def _retention(form: LogForm) -> Retention | None:
-    if form.retention is None:
-        return None
-    days = {"d": 1, "w": 7, "y": 365}[form.retention.keep[-1]]
-    return Retention(int(form.retention.keep[:-1]) * days * 86400, form.retention.because)
-
-
 class _Reader:
     """Texts of a well-formed file to addresses, URLs and paths; collects what is wrong with any of them."""
 
@@ -393,7 +334,7 @@ class _Reader:
             MappingProxyType(databases),
             policy,
             store,
-            LogSettings(directory, form.log.checkpoint_every, auditor_key, publish, forward, _retention(form.log)),
+            LogSettings(directory, form.log.checkpoint_every, auditor_key, publish, forward, retention_of(form.log)),
             console,
             tls,
             form.limits.limits(),
@@ -486,9 +427,9 @@ class _Reader:
     def outlets(self, key: str, given: list[str]) -> tuple[str, ...]:
         urls = [self.url(("log", key), text) for text in given]
         for url in urls:
-            if url is not None and url.partition(":")[0] not in _OUTLETS[key]:
+            if url is not None and url.partition(":")[0] not in OUTLETS[key]:
                 what = f"`{key}` has a URL of no kind that is known: `{url.partition(':')[0]}`"
-                self.complain(("log", key), what, ", ".join(_OUTLETS[key]))
+                self.complain(("log", key), what, ", ".join(OUTLETS[key]))
         return tuple(url for url in urls if url is not None)
 
     def beside(self, store: str) -> Path:

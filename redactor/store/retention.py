@@ -14,8 +14,8 @@ import structlog
 from sqlalchemy import Connection, func, select
 
 from redactor.audit import entry
-from redactor.config import Retention
 from redactor.errors import LogUnavailable
+from redactor.logsettings import Retention
 from redactor.store import months
 from redactor.store.log import Log
 from redactor.store.tables import entries

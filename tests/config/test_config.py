@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from redactor import config
-from redactor.config import Address, Config, LogSettings, TlsFiles, Upstream
+from redactor.config import Address, Config, TlsFiles, Upstream
 from redactor.errors import ConfigurationError
 from redactor.limits import Limits
+from redactor.logsettings import LogSettings
 
 EXAMPLE = """
 listen: 127.0.0.1:6432

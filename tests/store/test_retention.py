@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from redactor.config import Retention
+from redactor.logsettings import Retention
 from redactor.store import Log, Reader, Selection, months, retention
 from tests.audit.samples import sample
 from tests.store.opened import opened, until, url, whole
