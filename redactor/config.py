@@ -347,13 +347,11 @@ class _Reader:
         )
 
     def console(self, form: ConfigForm) -> tuple[Address | None, Reception]:
-        given = form.console
-        address = None if given is None else self.address(("console",), given.listen)
-        if given is None or address is None:
+        address = None if form.console is None else self.address(("console",), form.console.listen)
+        if form.console is None or address is None:
             return None, Reception()
-        return address, receive(
-            given, address.host, form.identity, self.complain, lambda at, text: self.expanded(at, text)
-        )
+        expand = self.expanded
+        return address, receive(form.console, address.host, form.identity, self.complain, lambda at, t: expand(at, t))
 
     def tls(self, form: TlsForm) -> TlsFiles:
         demanded = form.client_certificates == "required"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -17,6 +18,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from redactor.cli.console import app
+from redactor.cli.hosting import host
+from redactor.errors import RedactorError
 from tests.cli.test_serve import CATALOG, STATUS, Installation, counter, until
 from tests.console.place import csrf
 from tests.servers import free_port
@@ -133,5 +136,13 @@ def test_people(tmp_path: Path) -> None:
     listed = command(tmp_path, "user", "list").output
     assert "ann" in listed
     assert "disabled" in listed
+
+
+def test_without_its_setting_there_is_no_console(tmp_path: Path) -> None:
+    (tmp_path / "redactor.yaml").write_text(
+        "databases: {a: {upstream: 'postgresql://a@b/c', catalog: catalog.yaml}}\npolicy: policy.yaml\n"
+    )
+    (tmp_path / "policy.yaml").write_text("name: none\n")
     (tmp_path / "catalog.yaml").write_text("database: a\n")
-    assert command(tmp_path, "serve").exit_code == 1
+    with pytest.raises(RedactorError, match="configures no console"):
+        asyncio.run(host(tmp_path / "redactor.yaml"))
