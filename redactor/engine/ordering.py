@@ -50,16 +50,23 @@ class Place:
 
 def settle(text: Text, node: Node, places: Mapping[int, Place], aggregates: Callable[[str], bool]) -> None:
     """Orders every query of a statement in which order comes out. `places` by the id of the relation's node."""
+    if not any(p.sized for p in places.values()):
+        return
     top = node.get("SelectStmt") or node.get("InsertStmt", {}).get("selectStmt", {}).get("SelectStmt")
-    # ARRAY(SELECT ...) keeps the order of its rows
-    kept = [n["subselect"].get("SelectStmt") for k, n in walk(node) if n.get("subLinkType") == "ARRAY_SUBLINK"]
-    for kind, select in walk(node):
+    selects: list[Node] = []
+    kept: set[int] = set()
+    for kind, inner in walk(node):
         if kind == "SelectStmt":
-            _level(text, select, places, aggregates, select is top or any(select is k for k in kept))
-            if select is top or select.keys() & {"limitCount", "limitOffset"}:
-                inner = _ordered_inner(select)
-                if inner is not None:
-                    _level(text, inner, places, lambda _: False, True)
+            selects.append(inner)
+        elif kind == "SubLink" and inner.get("subLinkType") == "ARRAY_SUBLINK":
+            # ARRAY(SELECT ...) keeps the order of its rows
+            kept.add(id(inner["subselect"].get("SelectStmt")))
+    for select in selects:
+        _level(text, select, places, aggregates, select is top or id(select) in kept)
+        if select is top or select.keys() & {"limitCount", "limitOffset"}:
+            below = _ordered_inner(select)
+            if below is not None:
+                _level(text, below, places, lambda _: False, True)
 
 
 def _level(text: Text, select: Node, places: Mapping[int, Place], aggregates: Callable[[str], bool], top: bool) -> None:
