@@ -472,7 +472,7 @@ def test_the_log_names_both_and_nobody_keeps_the_token(
             with pytest.raises(psycopg.errors.SyntaxError):
                 c.execute(broken)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            c.execute("DO $$ BEGIN END $$")
+            c.execute("DO $$ BEGIN EXECUTE 'SELECT 1'; END $$")
         with pytest.raises(psycopg.errors.InvalidAuthorizationSpecification):
             speak(c, token[:-5] + "AAAAA")
     asked = [(e.requester.login, str(e.requester.on_behalf_of)) for e in proxy.log.entries if e.requester.on_behalf_of]
