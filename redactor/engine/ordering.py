@@ -29,6 +29,7 @@ _ENDS = frozenset({"limit", "offset", "fetch", "for"})
 _BEHIND_GROUPS = frozenset({"having", "window", "order", "limit", "offset", "fetch", "for"})
 _SETS = frozenset({"union", "intersect", "except"})
 _CLOSING = frozenset({("on", "conflict"), ("with", "no"), ("with", "data")})
+_ORDERED = frozenset({"text", "varchar", "int4", "int8", "numeric", "date", "bool", "timestamptz", "timestamp", "uuid"})
 _PICKING = frozenset({"first_value", "last_value", "nth_value"})
 _NUMBERING = frozenset({"row_number", "lag", "lead", "ntile"})
 
@@ -346,7 +347,9 @@ def _set_operation(text: Text, select: Node) -> None:
 
 def _is_plain(target: Node) -> bool:
     """Whether an output surely has a type with an order."""
-    return "A_Const" in target
+    named = target.get("TypeCast", {}).get("typeName", {})
+    words = [n["String"]["sval"] for n in named.get("names", ())]
+    return "A_Const" in target or (bool(words) and words[-1] in _ORDERED and "arrayBounds" not in named)
 
 
 def _aggregates(text: Text, select: Node, keys: list[str]) -> None:

@@ -66,7 +66,7 @@ def _harmless(pair: city.Pair, proxy: str, probes: list[Probe]) -> None:
     with judge.Keeper(pair, ("city_a", "city_c")) as keeper:
         findings = [judge.harmless(p, direct, indirect, keeper, TIMEOUT) for p in probes]
     assert not any(f.verdict in ("CRASH", "HANG") for f in findings), _wrong(findings)
-    assert sum(f.bad for f in findings) <= 0.02 * len(findings), _wrong(findings)
+    assert not [f for f in findings if f.bad], _wrong(findings)
 
 
 @pytest.mark.parametrize("half", [0, 1])
@@ -104,5 +104,7 @@ def test_a_short_campaign_finds_nothing_new(pair: city.Pair, proxy: str) -> None
     assert campaign.run(pair, bare, 20, 1, canaries=True, most=3).findings
     through_proxy = [_target(pair, n, proxy) for n in ("city_a", "city_b")]
     findings = campaign.run(pair, through_proxy, 60, 2, canaries=True, most=3).findings
-    # what the planner makes of the size of records.files is known (the probes marked `open`)
-    assert [f for f in findings if not any("records.files" in s for s in f)] == []
+    # which row a write to such a table meets first is known (the probes marked `open`)
+    known = ("court.stops", "court.arrests", "court.bonds")
+    writes = [f for f in findings if any(s.startswith(("UPDATE", "DELETE", "MERGE")) for s in f)]
+    assert [f for f in findings if f not in writes or not any(k in s for k in known for s in f)] == []
