@@ -473,7 +473,7 @@ REFUSED = [
     "SELECT * FROM port.refugee_services",
     "UPDATE people SET name = homeland WHERE person_id = 1",
     "COPY port.refugee_services TO STDOUT",
-    "DO $$BEGIN PERFORM 1; END$$",
+    "DO $$BEGIN PERFORM homeland FROM people; END$$",
 ]
 
 
