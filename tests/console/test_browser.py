@@ -150,7 +150,14 @@ def other_signature(value: dict[str, Any]) -> None:
     value["checkpoint"] = f"{head} {base64.b64encode(raw).decode()}\n"
 
 
-@pytest.mark.parametrize("change", [other_hash, other_login, other_signature])
+@pytest.mark.parametrize(
+    "change",
+    [
+        other_hash,
+        pytest.param(other_login, marks=pytest.mark.slow),
+        pytest.param(other_signature, marks=pytest.mark.slow),
+    ],
+)
 def test_the_browser_finds_what_a_server_forges(
     window: Window, house: Served, change: Callable[[dict[str, Any]], None]
 ) -> None:
@@ -160,6 +167,7 @@ def test_the_browser_finds_what_a_server_forges(
     page.wait_for_selector("#proof-here.bad")
 
 
+@pytest.mark.slow
 def test_the_browser_remembers_the_key(window: Window, house: Served) -> None:
     pages = window()
     page = pages.go(f"/decisions/{first_of(house.place, 'refused')}")
@@ -170,6 +178,7 @@ def test_the_browser_remembers_the_key(window: Window, house: Served) -> None:
     assert "another key" in page.inner_text("#proof-here")
 
 
+@pytest.mark.slow
 def test_what_the_page_shows_is_what_the_entry_says(window: Window, house: Served) -> None:
     """A server that shows something else than the proved leaf is found out."""
     pages = window()
@@ -217,6 +226,7 @@ def test_filters_lead_on_and_back(window: Window) -> None:
     page.wait_for_selector("#proof-here.checked")
 
 
+@pytest.mark.slow
 def test_a_steward_accepts_a_suggestion(window: Window, house: Served) -> None:
     page = window("steward").go("/catalog")
     assert "its name is phone" in page.inner_text("main")
@@ -225,6 +235,7 @@ def test_a_steward_accepts_a_suggestion(window: Window, house: Served) -> None:
     assert "phone: {tags: [trace.phone]}" in (house.place.directory / "catalog.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_by_keyboard_alone(window: Window) -> None:
     pages = window(None)
     page = pages.go("/login")
@@ -240,6 +251,7 @@ def test_by_keyboard_alone(window: Window) -> None:
     assert page.evaluate("document.activeElement.closest('main') !== null")
 
 
+@pytest.mark.slow
 def test_language_and_light_are_kept(window: Window) -> None:
     pages = window()
     page = pages.go("/access")
@@ -250,12 +262,14 @@ def test_language_and_light_are_kept(window: Window) -> None:
     assert pages.faults() == []
 
 
+@pytest.mark.slow
 def test_it_can_be_read_without_scripts(window: Window, house: Served) -> None:
     page = window(java_script_enabled=False).go(f"/decisions/{first_of(house.place, 'refused')}")
     assert "Proved" in page.inner_text("#proof")
     assert page.inner_text("#proof-here") == ""
 
 
+@pytest.mark.slow
 def test_what_was_changed_shows(window: Window, house: Served) -> None:
     sequence = 0
     where = house.place.directory / "redactor.db"

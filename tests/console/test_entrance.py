@@ -34,11 +34,11 @@ def test_logging_in_is_logged_and_leads_back(console: Place) -> None:
     assert (deed["deed"], deed["by"], deed["roles"]) == ("logged in", "auditor", ["auditor"])
 
 
-@pytest.mark.parametrize(("name", "password"), [("auditor", "wrong"), ("nobody", PASSWORD), ("", ""), ("auditor", "")])
-def test_what_is_wrong_looks_the_same(console: Place, name: str, password: str) -> None:
-    answer = console.browser().post("/login", data={"name": name, "password": password})
-    assert answer.status_code == 403
-    assert "Name, password or code is wrong." in answer.text
+def test_what_is_wrong_looks_the_same(console: Place) -> None:
+    for name, password in (("auditor", "wrong"), ("nobody", PASSWORD), ("", ""), ("auditor", "")):
+        answer = console.browser().post("/login", data={"name": name, "password": password})
+        assert answer.status_code == 403
+        assert "Name, password or code is wrong." in answer.text
 
 
 def test_five_tries(console: Place) -> None:
@@ -169,9 +169,9 @@ def test_cookies_are_out_of_reach(console: Place, tmp_path: Path) -> None:
         assert "strict-transport-security" in answer.headers
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[", "evil@127.0.0.1.x"])
-def test_other_hosts_are_turned_away(console: Place, host: str) -> None:
-    assert console.browser().get("/login", headers={"host": host}).status_code == 421
+def test_other_hosts_are_turned_away(console: Place) -> None:
+    for host in ("evil.example", "127.0.0.1.evil.example", "", "[", "evil@127.0.0.1.x"):
+        assert console.browser().get("/login", headers={"host": host}).status_code == 421
 
 
 def test_a_large_body_is_turned_away(console: Place) -> None:

@@ -86,31 +86,31 @@ def test_a_suggestion_rejected(console: Place) -> None:
     assert "# looks like an A-number" in catalog(console)
 
 
-@pytest.mark.parametrize(
-    ("changes", "status"),
-    [
-        ({"tags": ""}, 400),
-        ({"tags": "Not A Tag!"}, 400),
-        ({"tags": UNREVIEWED}, 400),
-        ({"answer": "maybe"}, 400),
-        ({"database": "elsewhere"}, 400),
-        ({"relation": "public.nothing"}, 409),
-        ({"relation": "nonsense"}, 409),
-        ({"column": "nothing"}, 409),
-        ({"digest": "0" * 32}, 409),
-    ],
-)
-def test_what_cannot_be_decided(console: Place, changes: dict[str, str], status: int) -> None:
+WRONG: list[tuple[dict[str, str], int]] = [
+    ({"tags": ""}, 400),
+    ({"tags": "Not A Tag!"}, 400),
+    ({"tags": UNREVIEWED}, 400),
+    ({"answer": "maybe"}, 400),
+    ({"database": "elsewhere"}, 400),
+    ({"relation": "public.nothing"}, 409),
+    ({"relation": "nonsense"}, 409),
+    ({"column": "nothing"}, 409),
+    ({"digest": "0" * 32}, 409),
+]
+
+
+def test_what_cannot_be_decided(console: Place) -> None:
     before = catalog(console)
-    assert decide(console, **changes) == status
-    assert catalog(console) == before
+    for changes, status in WRONG:
+        assert decide(console, **changes) == status, changes
+        assert catalog(console) == before
     assert console.deeds() == []
 
 
-@pytest.mark.parametrize("role", ["auditor", "operator", "counsel"])
-def test_only_stewards_decide(console: Place, role: str) -> None:
+def test_only_stewards_decide(console: Place) -> None:
     before = catalog(console)
-    assert decide(console, role) == 403
+    for role in ("auditor", "operator", "counsel"):
+        assert decide(console, role) == 403
     assert catalog(console) == before
 
 

@@ -109,6 +109,7 @@ def test_the_console_beside_the_proxy(counter: Installation) -> None:
     until(lambda: not alive(port), counter.log)
 
 
+@pytest.mark.slow
 def test_a_console_without_its_proxy_ends(counter: Installation) -> None:
     port = free_port()
     counter.configure(console=f"127.0.0.1:{port}")

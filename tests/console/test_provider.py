@@ -120,22 +120,22 @@ def test_there_and_back(house: Place, provider: Provider) -> None:
     assert (deed["by"], deed["roles"], deed["about"]["how"]) == ("city/anna", ["auditor"], "city")
 
 
-@pytest.mark.parametrize(
-    "claims",
-    [
-        {"nonce": "another"},
-        {"nonce": None},
-        {"groups": ["cyclists"]},
-        {"groups": None},
-        {"aud": "another"},
-        {"iss": "https://elsewhere.test"},
-        {"exp": 1},
-    ],
-)
-def test_who_is_turned_away(house: Place, provider: Provider, claims: dict[str, Any]) -> None:
-    browser, answer = come(house, provider, **claims)
-    assert answer.status_code == 403
-    assert browser.get("/account").status_code == 303
+WRONG: list[dict[str, Any]] = [
+    {"nonce": "another"},
+    {"nonce": None},
+    {"groups": ["cyclists"]},
+    {"groups": None},
+    {"aud": "another"},
+    {"iss": "https://elsewhere.test"},
+    {"exp": 1},
+]
+
+
+def test_who_is_turned_away(house: Place, provider: Provider) -> None:
+    for claims in WRONG:
+        browser, answer = come(house, provider, **claims)
+        assert answer.status_code == 403, claims
+        assert browser.get("/account").status_code == 303
     assert house.deeds() == []
 
 
@@ -163,10 +163,10 @@ def test_a_code_comes_once(house: Place, provider: Provider) -> None:
     assert again.get("/login/callback", params={"error": "access_denied"}).status_code == 403
 
 
-@pytest.mark.parametrize("answer", [b"", b"[]", b"{}", b'{"id_token": 7}', b'{"id_token": "a.b.c"}'])
-def test_what_a_provider_may_answer(house: Place, provider: Provider, answer: bytes) -> None:
-    provider.answer = answer
-    assert come(house, provider)[1].status_code == 403
+def test_what_a_provider_may_answer(house: Place, provider: Provider) -> None:
+    for answer in (b"", b"[]", b"{}", b'{"id_token": 7}', b'{"id_token": "a.b.c"}'):
+        provider.answer = answer
+        assert come(house, provider)[1].status_code == 403
 
 
 def test_without_a_provider_there_is_no_such_page(console: Place) -> None:
