@@ -161,7 +161,10 @@ def listing(request: Request, person: Anyone) -> Response:
         values["newer"] = found.sequences[0] if found.newer and found.sequences else None
         values["older"] = found.sequences[-1] if found.older and found.sequences else None
     if wanted.kind == "decision":
-        values["chart"] = drawn(site, wanted)
+        try:
+            values["chart"] = drawn(site, wanted)
+        except TooMany:
+            values["uncounted"] = True
     size, entered = reader.size(), register.next
     if entered < size - 500:
         values["entering"] = _("{n} of {size} entries are in the index; the newest will follow.", n=entered, size=size)
@@ -178,6 +181,7 @@ def _empty(query: dict[str, str]) -> dict[str, Any]:
         "known": {},
         "wrong": "",
         "entering": "",
+        "uncounted": False,
         "wanted": Filter(),
         "view": "entries",
         "query": query,
@@ -229,11 +233,8 @@ def counted(site: Site, wanted: Filter) -> tuple[list[Bar], int, int, int] | Non
 
 
 def drawn(site: Site, wanted: Filter) -> chart.Chart | None:
-    """The chart of what is meant; None where it would take too long, or there is nothing."""
-    try:
-        found = counted(site, wanted)
-    except TooMany:
-        return None
+    """The chart of what is meant; None where the log is empty. TooMany as the register."""
+    found = counted(site, wanted)
     return None if found is None else chart.draw(*found)
 
 

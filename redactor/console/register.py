@@ -26,7 +26,7 @@ from redactor.store.reading import Selection
 
 VERSION = 2
 BATCH = 2000
-PATIENCE = 2.0
+PATIENCE = 1.0
 """Seconds that a count may take."""
 
 VERDICTS = ("refused", "redacted", "allowed")

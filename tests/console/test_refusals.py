@@ -11,6 +11,7 @@ import pytest
 from redactor.audit.entry import deed
 from redactor.audit.verifier import PublicKey, verify_export
 from redactor.console.refusals import Unreadable, read_filter, read_time
+from redactor.console.register import Register, TooMany
 from redactor.model import Entry, Requester, RuleHit, Verdict
 from tests.audit.samples import sample
 from tests.console.place import Place, csrf
@@ -276,3 +277,16 @@ def test_deeds_are_listed(console: Place) -> None:
     assert "logged in" in page
     assert rows(page) == [0]
     assert "logged in" in browser.get("/decisions/0").text
+
+
+def test_what_takes_too_long_is_said(console: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise TooMany
+
+    fill(console, 2)
+    monkeypatch.setattr(Register, "chart", never)
+    monkeypatch.setattr(Register, "groups", never)
+    browser = console.client("auditor")
+    assert "too much to count" in browser.get("/?verdict=any").text
+    assert rows(browser.get("/?verdict=any").text) == [1, 0]
+    assert "too much to group" in browser.get("/?verdict=any&view=shapes").text
