@@ -89,6 +89,9 @@ def _level(text: Text, select: Node, places: Mapping[int, Place], aggregates: Ca
     if not (outermost or picks) or _ordered_below(select, sources):
         return
     collects = any(_collects(t["ResTarget"]["val"], aggregates) for t in select["targetList"])
+    plain = not (picks or collects or select.keys() & {"groupClause", "havingClause", "distinctClause"})
+    if plain and len(sources) == 1 and isinstance(sources[0], Place) and _alone(select, sources[0]):
+        return
     start = _start_of(text, select)
     if start is None:
         return
@@ -100,8 +103,6 @@ def _level(text: Text, select: Node, places: Mapping[int, Place], aggregates: Ca
         more = keys if "sortClause" in select else [*_distinct_on(text, start), *keys]
     elif "distinctClause" in select:
         more = _ordinals(select)
-    elif len(sources) == 1 and isinstance(sources[0], Place) and _alone(select, sources[0]):
-        return
     else:
         more = _keys([s for s in sources if not (isinstance(s, Place) and _is_sorted(select, s, sources))])
     _add(text, select, start, more)
