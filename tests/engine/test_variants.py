@@ -95,9 +95,7 @@ class Both:
 def almer(postgres18: Server) -> Engine:
     """The engine of the probes' city, of its definitions alone."""
     with psycopg.connect(postgres18.dsn(), autocommit=True) as c:
-        for role in city.ROLES:
-            if not c.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
-                c.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{role}-pw'".encode())
+        city.make_roles(c)
         c.execute("CREATE DATABASE variants_city TEMPLATE template0")
     with psycopg.connect(postgres18.dsn("variants_city"), autocommit=True) as c:
         c.execute((city.HERE / "schema.sql").read_bytes())

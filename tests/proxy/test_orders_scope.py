@@ -31,7 +31,7 @@ CREATE TABLE parted_a PARTITION OF parted FOR VALUES IN ('a');
 CREATE TABLE parted_b PARTITION OF parted FOR VALUES IN ('b');
 CREATE TABLE shelter (stay serial PRIMARY KEY, person int, bed text);
 CREATE TABLE notes (id int PRIMARY KEY, person int REFERENCES people, body text);
-GRANT SELECT ON people, by_uuid, by_text, by_folded, parted, shelter, notes TO reader;
+GRANT SELECT ON people, by_uuid, by_text, by_folded, parted, shelter, notes TO order_reader;
 """
 SAME = """
 INSERT INTO people VALUES (1, 'Ana', 'visa', 'land 1', '2026-01-05 23:30+00', '2026-01-05'),
@@ -94,7 +94,7 @@ OPENINGS = (
 
 def grant(*openings: Opening, digest: str = "all") -> Grant:
     now = time.time()
-    return Grant("o-1", "reader", "case", now - 60, now + 3600, 1000, digest, openings)
+    return Grant("o-1", "order_reader", "case", now - 60, now + 3600, 1000, digest, openings)
 
 
 class Pair:
@@ -105,7 +105,7 @@ class Pair:
         self.proxies: list[Running] = []
         self.server = server
         with psycopg.connect(server.dsn(), autocommit=True) as c:
-            c.execute("DO $$ BEGIN CREATE ROLE reader LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+            c.execute("DO $$ BEGIN CREATE ROLE order_reader LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
             for i in range(2):
                 c.execute(f"DROP DATABASE IF EXISTS scope_{i} WITH (FORCE)")
                 c.execute(f"CREATE DATABASE scope_{i}")
@@ -132,7 +132,7 @@ class Pair:
             k.used.clear()
 
     def connect(self, which: int) -> psycopg.Connection:
-        c = psycopg.connect(self.proxies[which].dsn(user="reader"), autocommit=True)
+        c = psycopg.connect(self.proxies[which].dsn(user="order_reader"), autocommit=True)
         c.execute("SET redactor.disclosure_order = 'o-1'")
         return c
 
@@ -203,8 +203,8 @@ def test_the_second_wall_and_the_rights_for_the_time(pair: Pair) -> None:
     given = grant(*OPENINGS)
     pair.under(given)
     with psycopg.connect(pair.server.dsn("scope_0"), autocommit=True) as admin, pair.connect(0) as c:
-        admin.execute("REVOKE SELECT ON people FROM reader")
-        admin.execute("GRANT SELECT (id, name) ON people TO reader")
+        admin.execute("REVOKE SELECT ON people FROM order_reader")
+        admin.execute("GRANT SELECT (id, name) ON people TO order_reader")
         try:
             with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
                 rows(c, "SELECT status FROM people WHERE id = 1")
@@ -217,7 +217,7 @@ def test_the_second_wall_and_the_rights_for_the_time(pair: Pair) -> None:
             with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
                 rows(c, "SELECT status FROM people WHERE id = 1")
         finally:
-            admin.execute("GRANT SELECT ON people TO reader")
+            admin.execute("GRANT SELECT ON people TO order_reader")
 
 
 STATEMENTS = [
