@@ -20,6 +20,7 @@ from pathlib import Path
 import asyncpg
 
 from benchmarks import machine
+from benchmarks.place import POLICY
 from redactor.cli.judging import maker, usable
 from redactor.cli.publishing import Published
 from redactor.context import Context
@@ -30,14 +31,6 @@ COLUMNS = 20
 BATCH = 500
 SMALL = 10
 RESULTS = Path(__file__).parent / "results" / "catalog.json"
-
-POLICY = """\
-name: benchmark
-roles:
-  approved: {users: [approved]}
-rules:
-  - {id: documents, tags: [document], approved: [approved], otherwise: mask, because: measured}
-"""
 
 
 def table(n: int) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from redactor.engine.text import Text
 from redactor.sql.grammar import Node
@@ -216,20 +217,26 @@ def _pinned(where: Node, alias: str, key: tuple[str, ...]) -> bool:
 
 def _collects(target: Node, aggregates: Callable[[str], bool]) -> bool:
     """Whether an output makes one value of many rows of its own query."""
-    stack: list[object] = [target]
+    for kind, inner in _own(target):
+        if kind in ("JsonObjectAgg", "JsonArrayAgg", "GroupingFunc"):
+            return True
+        if kind == "FuncCall" and "over" not in inner and aggregates(inner["funcname"][-1]["String"]["sval"]):
+            return True
+    return False
+
+
+def _own(*items: object) -> Iterator[tuple[str, Any]]:
+    """Every field below, as (name, value), those of queries within left out."""
+    stack = list(items)
     while stack:
         item = stack.pop()
         if isinstance(item, list):
             stack += item
         elif isinstance(item, dict):
-            for kind, inner in item.items():
-                if kind in ("JsonObjectAgg", "JsonArrayAgg", "GroupingFunc"):
-                    return True
-                if kind == "FuncCall" and "over" not in inner and aggregates(inner["funcname"][-1]["String"]["sval"]):
-                    return True
-                if kind not in ("SelectStmt", "A_Const"):
+            for name, inner in item.items():
+                if name not in ("SelectStmt", "A_Const"):
+                    yield name, inner
                     stack.append(inner)
-    return False
 
 
 # -------------------------------------------------------------- where in the text
@@ -357,18 +364,9 @@ def _aggregates(text: Text, select: Node, keys: list[str]) -> None:
     """ORDER BY within aggregates that keep the order of their rows, and behind what numbers rows."""
     if not keys:
         return
-    stack: list[object] = [select.get("targetList", []), select.get("havingClause", {}), select.get("sortClause", [])]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, list):
-            stack += item
-        elif isinstance(item, dict):
-            for kind, inner in item.items():
-                if kind in ("SelectStmt", "A_Const"):
-                    continue
-                if kind == "FuncCall":
-                    _call(text, inner, keys)
-                stack.append(inner)
+    for kind, inner in _own(*(select.get(clause, []) for clause in ("targetList", "havingClause", "sortClause"))):
+        if kind == "FuncCall":
+            _call(text, inner, keys)
 
 
 def _call(text: Text, call: Node, keys: list[str]) -> None:

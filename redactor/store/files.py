@@ -1,7 +1,7 @@
-"""Small files that must be whole or not there.
+"""Small files that must be whole or not there, and files that only grow.
 
-Knows the file system. Must not know what the files are for. Invariant: what `keep` and `replace` have put in place is
-on disk for good when they return, its name included.
+Knows the file system. Must not know what the files are for. Invariants: what `keep` and `replace` have put in place is
+on disk for good when they return, its name included; what `extend` could not add whole is not there.
 """
 
 from __future__ import annotations
@@ -20,6 +20,23 @@ def sync_directory(directory: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def write(fd: int, data: bytes) -> None:
+    """Write all of it."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def extend(fd: int, before: int, data: bytes) -> None:
+    """Add to a file of `before` bytes, and sync. OSError where that fails: the file is cut off there again."""
+    try:
+        write(fd, data)
+        os.fdatasync(fd)
+    except OSError:
+        os.ftruncate(fd, before)
+        raise
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from redactor.audit.verifier import split_notes
+from redactor.store.files import extend
 
 NAME = "checkpoints.txt"
 
@@ -51,14 +52,7 @@ def append(path: Path, notes: Sequence[tuple[int, str]]) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX)
         before = os.fstat(fd).st_size
         last = newest(os.pread(fd, 4096, max(0, before - 4096)))
-        try:
-            view = memoryview("".join(note + "\n" for size, note in notes if size > last).encode())
-            while view:
-                view = view[os.write(fd, view) :]
-            os.fdatasync(fd)
-        except OSError:
-            os.ftruncate(fd, before)
-            raise
+        extend(fd, before, "".join(note + "\n" for size, note in notes if size > last).encode())
     finally:
         os.close(fd)
 

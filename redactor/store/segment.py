@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from redactor.store.files import sync_directory
+from redactor.store.files import sync_directory, write
 
 HEADER = b"redactor journal 1\n"
 START = len(HEADER) + 33
@@ -92,7 +92,7 @@ class Segment:
         fd = os.open(unborn, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _write(fd, HEADER + name.encode() + b"\n")
+            write(fd, HEADER + name.encode() + b"\n")
             sync(fd)
             unborn.rename(path)  # it is locked by now, so nobody can take it for one that was left behind
             sync_directory(directory)
@@ -130,7 +130,7 @@ class Segment:
             raise ValueError(f"a record of the journal has at most {RECORD_LIMIT} bytes")
         records = b"".join(_pack(n, p) for n, p in enumerate(payloads, self._next))
         try:
-            _write(self._fd, records)
+            write(self._fd, records)
         except OSError:
             self._cut()
             raise
@@ -199,12 +199,6 @@ def _records(data: bytes, offset: int) -> Iterator[Rec]:
         number, end = found
         yield Rec(number, data[at + HEAD : end], offset + end)
         at, below = end, number + 1
-
-
-def _write(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
 
 
 def left_behind(directory: Path) -> list[Segment]:

@@ -47,7 +47,8 @@ class _Vfs(ctypes.Structure):
     )
 
 
-_OPEN = CFUNCTYPE(c_int, c_void_p, c_char_p, POINTER(_File), c_int, POINTER(c_int))
+# the name as the pointer that it is: SQLite keeps it, and reads what lies behind it
+_OPEN = CFUNCTYPE(c_int, c_void_p, c_void_p, POINTER(_File), c_int, POINTER(c_int))
 _DELETE = CFUNCTYPE(c_int, c_void_p, c_char_p, c_int)
 _WRITE = CFUNCTYPE(c_int, c_void_p, c_void_p, c_int, c_int64)
 _TRUNCATE = CFUNCTYPE(c_int, c_void_p, c_int64)
@@ -183,11 +184,11 @@ class Watch:
     def _disk(self, path: str) -> Disk | None:
         return self.disks.get(os.path.dirname(path))
 
-    def _opened(self, vfs: int, name: bytes | None, file: object, flags: int, out: object) -> int:
+    def _opened(self, vfs: int, name: int | None, file: object, flags: int, out: object) -> int:
         code = self._open(vfs, name, file, flags, out)
         if code != 0 or name is None or not flags & _WATCHED:
             return code
-        path = name.decode()
+        path = ctypes.string_at(name).decode()
         disk = self._disk(path)
         if disk is None:
             return code

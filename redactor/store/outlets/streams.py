@@ -17,6 +17,7 @@ from urllib.parse import SplitResult
 
 from redactor.audit.formats import Format, Leaf
 from redactor.audit.formats.syslog import framed, message
+from redactor.store.files import extend
 from redactor.store.outlets import http
 from redactor.store.outlets.outlet import Undelivered
 
@@ -91,14 +92,7 @@ class Lines:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX)
                 before = os.fstat(fd).st_size
-                view = memoryview((self._form.head if not before else b"") + self._form.bundle(leaves))
-                try:
-                    while view:
-                        view = view[os.write(fd, view) :]
-                    os.fdatasync(fd)
-                except OSError:
-                    os.ftruncate(fd, before)
-                    raise
+                extend(fd, before, (self._form.head if not before else b"") + self._form.bundle(leaves))
             finally:
                 os.close(fd)
         except OSError as e:
