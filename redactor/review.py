@@ -278,27 +278,43 @@ def propose(text: str, additions: Iterable[Addition], database: str = "") -> str
     return _written(yaml, root)
 
 
-def settle(text: str, relation: RelationName, column: str | None, tags: Iterable[str]) -> str:
-    """The text with one relation (`column` None) or column decided by a person: those tags, or none.
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A person's decision on a relation (`column` None) or a column: those tags, or none."""
 
-    What was proposed of it goes; notes, comments and everything else stay. A relation that is not there yet is put in
+    relation: RelationName
+    column: str | None
+    tags: tuple[str, ...]
+
+
+def settle(text: str, decided: Iterable[Decided]) -> str:
+    """The text with those relations and columns decided.
+
+    What was proposed of them goes; notes, comments and everything else stay. A relation that is not there yet is put in
     with no columns, so that its columns still wait. Raises ConfigurationError where the outcome is no catalog file.
     """
     yaml, root = _opened(text)
     relations = _relations(root)
-    key = next((k for k in relations if _name(str(k)) == relation), None)
-    if key is None:
-        key = _key(relation)
-    if relations.get(key) is None:
-        relations[key] = CommentedMap()
-    entry = relations[key]
-    if column is not None:
-        if entry.get("columns") is None:
-            entry["columns"] = CommentedMap()
-        columns = entry["columns"]
-        if columns.get(column) is None:
-            columns[column] = _flow({})
-        entry = columns[column]
+    keys = {_name(str(key)): key for key in relations}
+    for one in decided:
+        key = keys.setdefault(one.relation, _key(one.relation))
+        if relations.get(key) is None:
+            relations[key] = CommentedMap()
+        entry = relations[key]
+        if one.column is not None:
+            if entry.get("columns") is None:
+                entry["columns"] = CommentedMap()
+            columns = entry["columns"]
+            if columns.get(one.column) is None:
+                columns[one.column] = _flow({})
+            entry = columns[one.column]
+        _decide(entry, one.tags)
+    out = _written(yaml, root)
+    parse(out, "catalog")
+    return out
+
+
+def _decide(entry: Any, tags: Iterable[str]) -> None:
     entry.pop("proposed", None)
     decided = list(dict.fromkeys(tags))
     if decided and "tags" in entry:
@@ -307,9 +323,6 @@ def settle(text: str, relation: RelationName, column: str | None, tags: Iterable
         entry.insert(0, "tags", _flow(decided))
     else:
         entry.pop("tags", None)
-    out = _written(yaml, root)
-    parse(out, "catalog")
-    return out
 
 
 def _opened(text: str) -> tuple[YAML, Any]:

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("redactor.cli.init", "init"),
     "serve": ("redactor.cli.serve", "serve"),
     "scan": ("redactor.cli.scan", "scan"),
+    "review": ("redactor.cli.review", "review"),
     "check": ("redactor.cli.check", "check"),
     "explain": ("redactor.cli.explain", "explain"),
     "policy": ("redactor.cli.policy", "app"),

@@ -32,9 +32,10 @@ store: sqlite:///var/redactor.db       # the log
 """
 NEXT = """\
 Next, in {directory}:
-  1. redactor scan {database}      proposes what to protect, into schemas/{database}.yaml; look through it
-  2. redactor check            says what is wrong, and what nobody has reviewed yet
-  3. redactor serve            then point clients at the port in redactor.yaml"""
+  1. redactor scan {database}     proposes what to protect, into schemas/{database}.yaml
+  2. redactor review {database}   lists that with the evidence, and takes your answers; until then it is all hidden
+  3. redactor check         says what is wrong, and what nobody has reviewed yet
+  4. redactor serve         then point clients at the port in redactor.yaml"""
 
 
 def init(

@@ -8,9 +8,7 @@ the catalog file stays as it is, comments included.
 from __future__ import annotations
 
 import asyncio
-import difflib
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -23,9 +21,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from redactor.cli.catalog_file import database_of, show_difference, write
 from redactor.cli.scan_postgres import Sampling
-from redactor.config import Database
-from redactor.config import load as load_config
 from redactor.errors import ConfigurationError, Fault
 from redactor.model import ColumnName, RelationName
 from redactor.review import Addition, Reviewed, parse, propose
@@ -140,6 +137,9 @@ class Found:
         return out | {"evidence": list(f.evidence)} | ({"note": self.note} if self.note else {})
 
 
+_NAMED = 5
+"""So many tables are named in a line about them."""
+
 _LABELLED = 0.9
 """How sure a label makes that a person gave in another system."""
 
@@ -168,9 +168,14 @@ def _show(found: list[Found], console: Console) -> None:
         console.print(f"{what}: [bold]{f.finding.tag}[/] {f.finding.confidence:.0%}", soft_wrap=True)
         for e in f.finding.evidence:
             console.print(f"    {e}", style="dim", markup=False, soft_wrap=True)
-    notes = dict.fromkeys((f.relation, f.note) for f in found if f.note)
-    for relation, note in notes:
-        console.print(f"{relation}: {note}", style="yellow", markup=False, soft_wrap=True)
+    noted: dict[str, dict[str, None]] = {}
+    for f in found:
+        if f.note:
+            noted.setdefault(f.note, {})[str(f.relation)] = None
+    for note, relations in noted.items():
+        first, more = list(relations)[:_NAMED], len(relations) - _NAMED
+        which = ", ".join(first) + (f" and {more} more" if more > 0 else "")
+        console.print(f"{which}: {note}", style="yellow", markup=False, soft_wrap=True)
     labels = Counter(f.finding.label for f in made)
     said = ", ".join(f"{n} {label}" for label, n in labels.most_common()) or "nothing"
     console.print(f"{len(found)} columns looked at; proposed: {said}", markup=False)
@@ -182,7 +187,7 @@ def _show(found: list[Found], console: Console) -> None:
 def _scan_database(
     name: str, config: Path, pack: Pack, sampling: Sampling | None, sql: list[str], given: Given, keep: bool
 ) -> list[Found]:
-    database = _database(name, config)
+    database = database_of(name, config)
     tables, labelled = asyncio.run(_tables(database.upstream.url, name, pack, sampling))
     for one in labelled:
         given.setdefault(one.column, []).append(one)
@@ -197,18 +202,9 @@ def _propose_into(file: Path, name: str, found: list[Found], keep: bool) -> None
     """Shows how the catalog file changes, and unless `keep`, writes it."""
     before = read_file(file) if file.exists() else ""
     after = proposals(before, str(file), name, found)
-    _show_difference(before, after, file)
+    show_difference(before, after, file)
     if not keep and after != before:
-        _write(file, after)
-
-
-def _database(name: str, config: Path) -> Database:
-    settings = load_config(config, os.environ)
-    if name not in settings.databases:
-        raise ConfigurationError(
-            [Fault(str(config), 0, 0, f"no database {name!r}", "one of " + ", ".join(settings.databases))]
-        )
-    return settings.databases[name]
+        write(file, after)
 
 
 Given = dict[ColumnName, list[Labelled]]
@@ -252,7 +248,7 @@ def _counted(f: Found, given: Given, pack: Pack) -> Found:
 def _export(name: str, config: Path, to: str) -> None:
     if to not in ("openmetadata", "datahub", "seclabel"):
         raise typer.BadParameter("--export is one of openmetadata, datahub, seclabel")
-    database = _database(name, config)
+    database = database_of(name, config)
     review = parse(read_file(database.catalog), str(database.catalog))
     tags = {
         ColumnName(*relation, column): given
@@ -307,7 +303,7 @@ async def _tables(url: str, name: str, pack: Pack, sampling: Sampling | None) ->
 
 def _scan_proxies(name: str, config: Path, pack: Pack, rows: int, seconds: float) -> None:
     """For each table with a column of the core labels, by the file or by its looks, what gives that column away."""
-    database = _database(name, config)
+    database = database_of(name, config)
     text = read_file(database.catalog) if database.catalog.exists() else ""
     reviewed = parse(text, str(database.catalog)).relations
     for line in asyncio.run(_giveaways(database.upstream.url, name, pack, reviewed, rows, seconds)):
@@ -319,7 +315,7 @@ async def _giveaways(
 ) -> list[str]:
     import asyncpg  # type: ignore[import-untyped]
 
-    from redactor.cli.scan_postgres import facts_of, for_review, give_aways
+    from redactor.cli.scan_postgres import facts_of, for_review, give_aways, why_not
     from redactor.upstream import connect, read_catalog
 
     connection = await connect(url)
@@ -343,7 +339,7 @@ async def _giveaways(
                 try:
                     given = await give_aways(connection, r, wanted, Sampling(max(rows, 2000), seconds))
                 except asyncpg.PostgresError as error:
-                    out.append(f"{r.qualified}: not sampled: {error.__class__.__name__}")
+                    out.append(f"{r.qualified}: not sampled: {why_not(error)}")
                 else:
                     out += [f"{r.qualified}: {g}" for g in given]
         return out
@@ -378,21 +374,6 @@ def _addition(f: Found) -> Addition:
     sure = f.finding.confidence if made else 1 - f.finding.confidence
     column = f.finding.column or None
     return Addition(f.relation, column, (f.finding.tag,) if made else (), True, round(sure, 2), evidence)
-
-
-def _show_difference(before: str, after: str, file: Path) -> None:
-    console = Console(stderr=True, highlight=False)
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), str(file), str(file), lineterm="")
-    for line in lines:
-        style = "green" if line.startswith("+") else "red" if line.startswith("-") else None
-        console.print(line, style=style, markup=False, soft_wrap=True)
-
-
-def _write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_name(file.name + ".new")
-    fresh.write_text(text, "utf-8")
-    fresh.replace(file)
 
 
 # ------------------------------------------------------------------ a file of columns

@@ -114,10 +114,16 @@ async def scan(
             except asyncpg.QueryCanceledError:
                 note = f"not sampled: took longer than {sampling.seconds:g} s"
             except asyncpg.PostgresError as error:
-                # the server's message may hold a value; its class never does
-                note = f"not sampled: {error.__class__.__name__}"
+                note = f"not sampled: {why_not(error)}"
         yield Scanned(relation.qualified, facts, note)
         done(str(relation.qualified))
+
+
+def why_not(error: asyncpg.PostgresError) -> str:
+    """Why values were not looked at. The server's message may hold a value; its class never does."""
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        return "this login may not read it (GRANT pg_read_all_data for the time of the scan, or --no-values)"
+    return type(error).__name__
 
 
 async def security_labels(connection: asyncpg.Connection, pack: Pack) -> list[Labelled]:

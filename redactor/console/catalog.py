@@ -196,7 +196,7 @@ def settle(
         if not known or (column and not known_column):
             raise Conflict("There is no such column.")
         had = before.column_tags(name, column) if column else before.relation_tags(name)
-        after = review.settle(text, name, column or None, tags)
+        after = review.settle(text, [review.Decided(name, column or None, tuple(tags))])
         about: dict[str, str | int] = {
             "before": " ".join(sorted(had)),
             "column": f"{relation}.{column}" if column else relation,

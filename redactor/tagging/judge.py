@@ -322,5 +322,6 @@ def _taken_away(
 def _where(name: NameSpec, said: Said, reading: Reading) -> str:
     for context in name.inside:
         if context in reading.contexts:
-            return f", in a table about {context.replace('_', ' ')} ({reading.contexts[context]})"
+            about = context.replace("_", " ").removeprefix("of ")
+            return f", in a table about {about} ({reading.contexts[context]})"
     return f", about a {said.who}" if said.who in ("person", "organisation") else ""

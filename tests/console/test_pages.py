@@ -6,7 +6,7 @@ import pytest
 
 from redactor import review
 from redactor.model import RelationName
-from redactor.review import settle
+from redactor.review import Decided, settle
 from redactor.tags import UNREVIEWED
 from tests.console.place import Place, csrf
 
@@ -129,15 +129,15 @@ def test_nothing_is_written_that_is_not_logged(console: Place, monkeypatch: pyte
 def test_settling_what_is_new() -> None:
     text = "database: town\nrelations:\n  public.a: {tags: [status], proposed: {tags: [document]}}\n"
     residents = RelationName("public", "b.c")
-    text = settle(text, residents, None, [])
-    text = settle(text, residents, "x y", ["status"])
-    text = settle(text, RelationName("public", "a"), None, ["document"])
+    text = settle(text, [Decided(residents, None, ())])
+    number = Decided(residents, "x y", ("status",))
+    text = settle(text, [number, Decided(RelationName("public", "a"), None, ("document",))])
     found = review.parse(text, "catalog")
     assert found.relation_tags(residents) == frozenset()
     assert found.column_tags(residents, "x y") == {"status"}
     assert found.column_tags(residents, "other") == {UNREVIEWED}
     assert found.relation_tags(RelationName("public", "a")) == {"document"}
-    assert settle(text, residents, "x y", ["status"]) == text
+    assert settle(text, [number]) == text
 
 
 def test_health(console: Place) -> None:
