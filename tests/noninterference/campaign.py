@@ -16,21 +16,20 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests import servers
-from tests.noninterference import city, corpus, judge, through
-from tests.noninterference.client import Client, Lost, Seen, Silence, message, string
+from tests.noninterference import city, corpus, judge, lines, through
 from tests.noninterference.corpus import Probe
-from tests.noninterference.grammar import FUNCTIONS, Composer, Node, Relation
-from tests.noninterference.play import Target, same
+from tests.noninterference.grammar import FUNCTIONS, Composer, Node, Relation, parametrised, written
+from tests.noninterference.lines import FAILED, Answer, Exchange, Line
+from tests.noninterference.play import Target
 
 GROUPS = {"S": "text", "E": "text", "N": "int", "B": "bool", "D": "date"}
 OVER_TIME = "57014"
@@ -38,6 +37,14 @@ RESTORED_EVERY = 30.0
 """Seconds between two restores."""
 AT_ONCE = 25
 """Sequences that are sent without waiting for their answers."""
+SLOW = 0.03
+"""Seconds after which a statement is not worth other literals."""
+FILLED = 16
+"""How often a sequence that was let through is asked again with other literals."""
+BOUND = 0.4
+"""The share of single statements for which these are parameters."""
+MEMORY = Path("/dev/shm")
+"""Where the log of a campaign is kept, if it is there: what is durable is tested elsewhere."""
 
 
 def relations(pair: city.Pair) -> list[Relation]:
@@ -71,8 +78,7 @@ def learn(target: Target, user: str, found: Sequence[Relation]) -> tuple[list[Re
     line = Line(target, user)
 
     def refused(text: str) -> bool:
-        line.send(text)
-        return any(m[0] == "E" and m[1].get("C") == "42501" for m in line.read())
+        return any(m[0] == "E" and m[1].get("C") == "42501" for m in line.client.query(text))
 
     out = []
     for r in found:
@@ -95,36 +101,44 @@ def learn(target: Target, user: str, found: Sequence[Relation]) -> tuple[list[Re
 
 @dataclass(slots=True)
 class Tried:
-    """Counts of a campaign: statements that ran, sequences, what came of them."""
+    """Counts of a campaign. A sequence is what was composed, with the literals that it had first; a filling is the same
+    with others. `statements`: those that either side answered, whatever it said, without BEGIN and ROLLBACK."""
 
     statements: int = 0
     sequences: int = 0
+    fillings: int = 0
+    bound: int = 0
     skipped: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
-    findings: list[list[str]] = field(default_factory=list)
+    findings: list[list[Any]] = field(default_factory=list)
+    seconds: float = 0
 
-    def count(self, statements: Sequence[Node], shown: Sequence[list[Any]], canaries: bool) -> bool:
-        """Counts a sequence that ran; whether it seems to tell the sides apart."""
-        self.sequences += 1
-        self.statements += len(statements)
-        if over_time(shown):
-            self.skipped += 1
-            return False
-        errors = [m[1] for m in shown[0][-1] if m[0] == "E"]
-        self.outcomes[errors[0].get("C", "") if errors else "ok"] += 1
-        if shown[0] != shown[1] or any(m[0] == "lost" for side in shown for seen in side for m in seen):
-            return True
-        return canaries and bool(judge.canaries(shown[0], Probe("", "", tuple(map(str, statements)))))
+    def count(self, sides: tuple[list[Answer], ...]) -> None:
+        """Counts the statements of a sequence that were answered."""
+        for answer in sides[0]:
+            if answer.code not in FAILED and not answer.lost:
+                self.statements += 1
+                self.outcomes[answer.code or "ok"] += 1
 
-    def told(self, pair: city.Pair, seed: int, without: Sequence[str] = ()) -> str:
+    @property
+    def through(self) -> float:
+        """The share of statements that redactor did not refuse."""
+        return 1 - self.outcomes["42501"] / max(self.statements, 1)
+
+    def told(self, pair: city.Pair, seed: int, without: Sequence[str], unwritten: Sequence[str]) -> str:
         """The summary of a campaign, as JSON."""
         return json.dumps(
             {
                 "postgresql": pair.major,
                 "seed": seed,
                 "without": list(without),
+                "unwritten": list(unwritten),
+                "seconds": round(self.seconds),
                 "statements": self.statements,
+                "with parameters": self.bound,
                 "sequences": self.sequences,
+                "fillings": self.fillings,
+                "not refused": round(self.through, 4),
                 "over time": self.skipped,
                 "outcomes": dict(self.outcomes.most_common()),
                 "findings": self.findings,
@@ -133,92 +147,60 @@ class Tried:
         )
 
 
-class Line:
-    """A session that is used again and again; a lost one is replaced."""
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Something to be sent: its exchange, and what it is written as. `bound`: values of parameters, in rows."""
 
-    def __init__(self, target: Target, user: str) -> None:
-        self.dsn = make_conninfo(target.dsn, user=user)
-        self.newest = target.newest
-        self.renew()
-
-    def renew(self) -> None:
-        """A new session."""
-        self.client = Client(self.dsn, 20)
-        self.client.query("SET statement_timeout = 3000")
-
-    def send(self, text: str) -> None:
-        self.client.send(message("Q", string(text)))
-
-    def read(self) -> Seen:
-        seen: Seen = []
-        try:
-            self.client.read(seen)
-        except (Lost, Silence) as e:
-            seen.append(["lost", type(e).__name__])
-            self.client.close()
-            self.renew()
-        return seen
+    exchange: Exchange
+    statements: list[Node]
+    bound: tuple[tuple[str, ...], ...] = ()
 
 
-def ask(lines: Sequence[Line], statements: Sequence[str]) -> tuple[list[Seen], ...]:
-    """Runs a sequence on every line at once; what each showed."""
-    return ask_all(lines, [statements])[0]
+def fillings(composer: Composer, statements: list[Node], most: int) -> Iterator[Trial]:
+    """A sequence with other literals: as texts, or, sometimes, one statement with parameters."""
+    first = statements[0]
+    if len(statements) == 1 and first.kind in ("select", "write") and composer.chance(BOUND):
+        text, kinds = parametrised(first)
+        if kinds:
+            rows = {tuple(composer.another(k) for k in kinds): None for _ in range(most)}
+            yield Trial(lines.bound(str(text), list(rows)), statements, tuple(rows))
+        return
+    known = {tuple(map(str, statements))}
+    for _ in range(most):
+        filled = [s.filled(lambda kind: written(kind, composer.another(kind))) for s in statements]
+        texts = tuple(map(str, filled))
+        if texts not in known:
+            known.add(texts)
+            yield Trial(lines.texts(texts), filled)
 
 
-def ask_all(lines: Sequence[Line], sequences: Sequence[Sequence[str]]) -> list[tuple[list[Seen], ...]]:
-    """Runs sequences on every line at once, one behind the other without waiting; what each line showed of each.
-
-    What can change anything runs in a transaction that is rolled back. After a lost connection nothing more is sent:
-    the sequences that were on their way show that.
-    """
-    framed = [_framed(s) for s in sequences]
-    for line in lines:
-        line.client.send(b"".join(message("Q", string(t)) for _, texts, _ in framed for t in texts))
-    out: list[tuple[list[Seen], ...]] = [tuple([] for _ in lines) for _ in framed]
-    for n, line in enumerate(lines):
-        client = line.client
-        for shown, (before, texts, after) in zip(out, framed, strict=True):
-            seen = [line.read() if line.client is client else [["lost", "before"]] for _ in texts]
-            shown[n].extend(seen[before : len(seen) - after])
-        if line.client.status != "I":
-            line.send("ROLLBACK")
-            line.read()
-    # what is equal as it came needs no blanking
-    return [
-        shown
-        if all(side == shown[0] for side in shown)
-        else tuple(same(side, line.newest) for side, line in zip(shown, lines, strict=True))
-        for shown in out
-    ]
+def ask(pair: Sequence[Line], statements: Sequence[str]) -> tuple[list[Answer], ...]:
+    """Runs a sequence on every line at once; what each was told."""
+    return lines.converse(pair, [lines.texts(statements)])[0]
 
 
-def _framed(statements: Sequence[str]) -> tuple[int, list[str], int]:
-    """What is sent for a sequence, with how much stands before and behind what counts."""
-    if len(statements) == 1 and statements[0].startswith(("SELECT", "EXPLAIN")):
-        return 0, list(statements), 0
-    behind = ["ROLLBACK"]
-    if any(s.startswith("PREPARE") for s in statements):
-        behind.append("DEALLOCATE ALL")
-    return 1, ["BEGIN", *statements, *behind], len(behind)
+def over_time(sides: tuple[list[Answer], ...]) -> bool:
+    return any(a.code == OVER_TIME for side in sides for a in side)
 
 
-def over_time(shown: Sequence[list[Any]]) -> bool:
-    return any(m[0] == "E" and m[1].get("C") == OVER_TIME for side in shown for seen in side for m in seen)
+def suspicious(pair: Sequence[Line], sides: tuple[list[Answer], ...], texts: Sequence[str], canaries: bool) -> bool:
+    """Whether the sides seem to be told apart, or a protected value to be shown."""
+    if over_time(sides):
+        return False
+    if lines.differ(sides, pair):
+        return True
+    if not canaries or not lines.may_tell(sides[0]):
+        return False
+    return bool(judge.canaries([a.shown() for a in sides[0]], Probe("", "", tuple(texts))))
 
 
-def tells(lines: Sequence[Line], statements: Sequence[Node], canaries: bool) -> bool:
+def tells(pair: Sequence[Line], statements: Sequence[Node], canaries: bool) -> bool:
     """Whether the sides can be told apart by it, twice."""
     texts = [str(s) for s in statements]
-    for _ in range(2):
-        shown = ask(lines, texts)
-        if over_time(shown):
-            return False
-        if shown[0] == shown[1] and not (canaries and judge.canaries(shown[0], Probe("", "", tuple(texts)))):
-            return False
-    return True
+    return all(suspicious(pair, ask(pair, texts), texts, canaries) for _ in range(2))
 
 
-def shrink(lines: Sequence[Line], statements: list[Node], canaries: bool, tries: int = 600) -> list[Node]:
+def shrink(pair: Sequence[Line], statements: list[Node], canaries: bool, tries: int = 600) -> list[Node]:
     """The smallest sequence found that still tells the sides apart."""
 
     def smaller(now: list[Node]) -> Iterator[list[Node]]:
@@ -234,7 +216,7 @@ def shrink(lines: Sequence[Line], statements: list[Node], canaries: bool, tries:
             if tries <= 0:
                 break
             if len("".join(map(str, candidate))) < len("".join(map(str, statements))) and tells(
-                lines, candidate, canaries
+                pair, candidate, canaries
             ):
                 statements = candidate
                 break
@@ -252,52 +234,104 @@ def run(
     most: int = 20,
     user: str = "desk",
     without: Sequence[str] = (),
+    unwritten: Sequence[str] = (),
     summary: Path | None = None,
+    filled: int = FILLED,
 ) -> Tried:
-    """Runs a campaign for a time, or until `most` findings.
+    """Runs a campaign for a time, or until `most` findings; what was let through is asked again `filled` times with
+    other literals.
 
     What writes leaves dead rows, though it is rolled back, and when these are cleaned away is a matter of time. So the
     databases are put back now and then, and a difference counts only when it is there on fresh ones too.
     """
     keeper = judge.Keeper(pair, [t.database for t in targets])
-    composer = Composer(Random(seed), *learn(targets[0], user, [r for r in relations(pair) if r.name not in without]))
-    lines = [Line(t, user) for t in targets]
-    tried, until, fresh = Tried(), time.monotonic() + seconds, time.monotonic()
+    chosen = [
+        replace(r, writable=r.writable and r.name not in unwritten) for r in relations(pair) if r.name not in without
+    ]
+    composer = Composer(Random(seed), *learn(targets[0], user, chosen))
+    sessions = [Line(t, user) for t in targets]
+    tried, begun = Tried(), time.monotonic()
+    fresh = begun
 
     def restore() -> None:
         nonlocal fresh
-        for line in lines:
+        for line in sessions:
             line.client.close()
         keeper.restore()
-        for line in lines:
+        for line in sessions:
             line.renew()
         fresh = time.monotonic()
 
+    def play(trials: Sequence[Trial]) -> list[Trial]:
+        """Sends them all, and looks closer at what seems to tell; those that are worth other literals."""
+        answers = lines.converse(sessions, [t.exchange for t in trials])
+        worth, suspects = [], []
+        for trial, sides in zip(trials, answers, strict=True):
+            if lines.unasked(sides):
+                continue
+            tried.count(sides)
+            texts = [*map(str, trial.statements), *(v for row in trial.bound for v in row)]
+            if over_time(sides):
+                tried.skipped += 1
+            elif suspicious(sessions, sides, texts, canaries):
+                suspects.append(trial)
+            elif not any(a.code.startswith("42") or a.took > SLOW for a in sides[0]):
+                worth.append(trial)
+        for trial in suspects:
+            found = closer(trial)
+            if found:
+                tried.findings.append(found)
+                print("finding:", " ;; ".join(map(str, found)), flush=True)
+            else:
+                tried.outcomes["not twice"] += 1
+        return worth
+
+    def closer(trial: Trial) -> list[Any]:
+        """The smallest that tells on fresh databases; nothing if nothing does."""
+        restore()
+        for statements in [trial.statements, *_as_texts(trial)]:
+            if tells(sessions, statements, canaries):
+                statements = shrink(sessions, statements, canaries)
+                restore()
+                return [str(s) for s in statements]
+        restore()
+        text = str(parametrised(trial.statements[0])[0])
+        for row in trial.bound:
+            twice = [lines.converse(sessions, [lines.bound(text, [row])])[0] for _ in range(2)]
+            if all(suspicious(sessions, sides, [text, *row], canaries) for sides in twice):
+                return [{"ask": text, "params": list(row)}]
+        return []
+
     try:
-        while time.monotonic() < until and len(tried.findings) < most:
+        while time.monotonic() < begun + seconds and len(tried.findings) < most:
+            tried.seconds = time.monotonic() - begun
             if time.monotonic() - fresh > RESTORED_EVERY:
                 if summary:
-                    summary.write_text(tried.told(pair, seed, without))
+                    summary.write_text(tried.told(pair, seed, without, unwritten))
                 restore()
             composed = [composer.statements() for _ in range(AT_ONCE)]
-            suspects = []
-            for statements, shown in zip(composed, ask_all(lines, [list(map(str, s)) for s in composed]), strict=True):
-                if tried.count(statements, shown, canaries):
-                    suspects.append(statements)
-            for statements in suspects:
-                restore()
-                if not tells(lines, statements, canaries):
-                    tried.outcomes["not twice"] += 1
-                    continue
-                statements = shrink(lines, statements, canaries)
-                restore()
-                tried.findings.append([str(s) for s in statements])
-                print("finding:", " ;; ".join(tried.findings[-1]), flush=True)
+            tried.sequences += len(composed)
+            worth = play([Trial(lines.texts([str(s) for s in c]), c) for c in composed])
+            more = [t for trial in worth for t in fillings(composer, trial.statements, filled)]
+            tried.fillings += sum(max(1, len(t.bound)) for t in more)
+            tried.bound += sum(len(t.bound) for t in more)
+            for i in range(0, len(more), AT_ONCE):
+                play(more[i : i + AT_ONCE])
     finally:
-        for line in lines:
+        tried.seconds = time.monotonic() - begun
+        for line in sessions:
             line.client.close()
         keeper.close()
     return tried
+
+
+def _as_texts(trial: Trial) -> list[list[Node]]:
+    """What ran with parameters, with their values written in."""
+    out = []
+    for row in trial.bound:
+        values = iter(row)
+        out.append([trial.statements[0].filled(lambda kind, values=values: written(kind, next(values)))])  # type: ignore[misc]
+    return out
 
 
 def append(findings: Sequence[Sequence[str]], tried: judge.Keeper, a: Target, b: Target) -> int:
@@ -330,6 +364,10 @@ def main() -> int:
     p.add_argument("--bare", action="store_true")
     p.add_argument("--control", action="store_true")
     p.add_argument("--most", type=int, default=20, help="findings after which it ends")
+    p.add_argument(
+        "--filled", type=int, default=FILLED, help="how often what is let through is asked, with other literals"
+    )
+    p.add_argument("--unwritten", default="", help="relations to read only, with commas")
     p.add_argument("--without", default="", help="relations to leave alone, with commas")
     p.add_argument("--summary", type=Path, help="a file to write the counts to, every half minute and at the end")
     p.add_argument("--append", action="store_true", help="add findings to attacks.jsonl")
@@ -343,7 +381,7 @@ def main() -> int:
         pair = city.build(stack.enter_context(servers.cluster(binaries)).dsn())
         proxy = None
         if not (o.bare or o.control):
-            directory = stack.enter_context(tempfile.TemporaryDirectory())
+            directory = stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None))
             proxy = stack.enter_context(through.redactor(pair, Path(directory)))
         names = ("city_a", "city_c") if o.control else ("city_a", "city_b")
         targets = [
@@ -356,13 +394,16 @@ def main() -> int:
             for n in names
         ]
         begun = time.monotonic()
-        without = [n for n in o.without.split(",") if n]
-        tried = run(pair, targets, o.seconds, seed, not o.control, o.most, o.user, without, o.summary)
+        without, unwritten = ([n for n in names.split(",") if n] for names in (o.without, o.unwritten))
+        tried = run(
+            pair, targets, o.seconds, seed, not o.control, o.most, o.user, without, unwritten, o.summary, o.filled
+        )
         if o.summary:
-            o.summary.write_text(tried.told(pair, seed, without))
+            o.summary.write_text(tried.told(pair, seed, without, unwritten))
         took = time.monotonic() - begun
         print(
-            f"PostgreSQL {pair.major}, seed {seed}: {tried.statements} statements in {tried.sequences} sequences,"
+            f"PostgreSQL {pair.major}, seed {seed}: {tried.statements} statements in {tried.sequences} sequences and"
+            f" {tried.fillings} fillings ({tried.bound} with parameters), {tried.through:.0%} not refused,"
             f" {took:.0f} s ({tried.statements / took:.0f}/s), {tried.skipped} over time,"
             f" {len(tried.findings)} findings"
         )

@@ -30,10 +30,11 @@ LEAST = {
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A piece of a statement. `parts` are texts and pieces, in order."""
+    """A piece of a statement. `parts` are texts and pieces, in order; `free`: a literal, any other of its kind will do."""
 
     kind: str
     parts: tuple[str | Node, ...]
+    free: bool = False
 
     def __str__(self) -> str:
         return "".join(str(p) for p in self.parts)
@@ -51,12 +52,46 @@ class Node:
                 for s in p.smaller():
                     yield Node(self.kind, (*self.parts[:i], s, *self.parts[i + 1 :]))
 
+    def filled(self, choose: Callable[[str], str]) -> Node:
+        """This piece with all its literals chosen anew, by their kinds."""
+        if self.free:
+            return Node(self.kind, (choose(self.kind),), True)
+        if not any(isinstance(p, Node) for p in self.parts):
+            return self
+        return Node(self.kind, tuple(p.filled(choose) if isinstance(p, Node) else p for p in self.parts))
+
     def within(self) -> Iterator[Node]:
         """All pieces, this one included."""
         yield self
         for p in self.parts:
             if isinstance(p, Node):
                 yield from p.within()
+
+
+CASTS = {"text": "::text", "int": "::int", "date": "::date", "json": "::jsonb"}
+"""Of the kinds that have values besides true and false: what makes a parameter one."""
+
+
+def written(kind: str, value: str) -> str:
+    """A literal."""
+    match kind:
+        case "int":
+            return value
+        case "date":
+            return f"date '{value}'"
+        case _:
+            return f"'{value}'{CASTS[kind]}"
+
+
+def parametrised(statement: Node) -> tuple[Node, list[str]]:
+    """A statement with parameters in the places of its literals, and their kinds."""
+    kinds: list[str] = []
+
+    def choose(kind: str) -> str:
+        kinds.append(kind)
+        return f"${len(kinds)}{CASTS[kind]}"
+
+    return statement.filled(choose), kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +109,7 @@ Scope: TypeAlias = Sequence[tuple[str, Mapping[str, str]]]
 
 KINDS = ("text", "int", "bool", "date", "json")
 WORDS = ("QZM", "QZA", "none", "citizen", "Ash", "open", "undoc", "local", "x", "", "%n%", "QZ%", "C", "U", "Harbor")
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789 -"
 FUNCTIONS = {
     "text": (
         ("lower", "text"), ("upper", "text"), ("md5", "text"), ("reverse", "text"), ("standing_of", "int"), ("homeland_of", "int"),
@@ -435,19 +471,38 @@ class Composer:
         )  # fmt: skip
 
     def literal(self, kind: str) -> Node:
-        word = self.random.choice(WORDS)
-        return Node(
-            kind,
-            (
-                {
-                    "text": f"'{word}'::text",
-                    "int": str(self.number()),
-                    "bool": self.random.choice(("true", "false", "NULL::boolean")),
-                    "date": f"date '{self.random.choice((1915, 1990, 2023, 2081, 2085))}-0{self.random.randint(1, 9)}-15'",
-                    "json": f'\'{{"homeland": "{word}"}}\'::jsonb',
-                }[kind],
-            ),
-        )
+        if kind == "bool":
+            return Node(kind, (self.random.choice(("true", "false", "NULL::boolean")),))
+        return Node(kind, (written(kind, self.value(kind)),), True)
+
+    def value(self, kind: str) -> str:
+        """A value of a kind, but bool, as text."""
+        match kind:
+            case "int":
+                return str(self.number())
+            case "date":
+                return f"{self.random.choice((1915, 1990, 2023, 2081, 2085))}-0{self.random.randint(1, 9)}-15"
+            case "json":
+                return f'{{"homeland": "{self.random.choice(WORDS)}"}}'
+            case _:
+                return self.random.choice(WORDS)
+
+    def another(self, kind: str) -> str:
+        """A value from a wider choice than a composed statement's first one."""
+        match kind:
+            case "int":
+                return str(
+                    self.random.choice((self.number(), self.random.randrange(40), self.random.randrange(10_000)))
+                )
+            case "date":
+                return (
+                    f"{self.random.randint(1910, 2090)}-{self.random.randint(1, 12):02}-{self.random.randint(1, 28):02}"
+                )
+            case "text" if self.chance(0.6):
+                word = "".join(self.random.choice(LETTERS) for _ in range(self.random.choice((1, 1, 2, 3))))
+                return self.random.choice((word, f"{word}%", f"%{word}%", f"QZ{word.upper()}%"))
+            case _:
+                return self.value(kind)
 
     def call(self, kind: str, seen: Scope, depth: int) -> Node:
         """A function of that kind."""
