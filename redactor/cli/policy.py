@@ -1,4 +1,4 @@
-"""`redactor policy test | matrix`: a policy's own tests, and who can see what.
+"""`redactor policy test | matrix | simulate`: a policy's own tests, who can see what, what a change would do.
 
 Knows where a policy's tests are (`NAME.test.yaml` beside it) and how to draw a table. Must not decide anything: every
 cell is what `Policy.ruling` says.
@@ -20,12 +20,13 @@ from rich.table import Table
 
 from redactor import config, expectations, policy, review
 from redactor.cli.files import known_tags
+from redactor.cli.simulate import simulate
 from redactor.errors import ConfigurationError, Fault
 from redactor.policy import Policy
 from redactor.tags import covers
 from redactor.yamlfile import read
 
-app = typer.Typer(no_args_is_help=True, help="Test a policy; show who can see what.")
+app = typer.Typer(no_args_is_help=True, help="Test a policy; show who can see what, and what a change would do.")
 
 NOBODY = "(no role)"
 """The column of an ordinary requester."""
@@ -83,6 +84,9 @@ def matrix(
         print(json.dumps({"policy": p.name, "digest": p.digest, "matrix": table}, indent=2))
         return
     Console(highlight=False).print(_drawn(p, table))
+
+
+app.command()(simulate)
 
 
 def tests_of(path: Path) -> Path:

@@ -22,6 +22,8 @@ COMMANDS = {
     "doctor": "doctor",
     "policy test": "policy test",
     "policy matrix": "policy matrix",
+    "policy simulate": "policy simulate new.yaml",
+    "review": "review city",
     "audit list": "audit list",
     "audit show": "audit show 1",
     "audit verify": "audit verify --public-key log.pub",

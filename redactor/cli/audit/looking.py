@@ -94,11 +94,11 @@ def _table(shown: list[Stored]) -> Table:
         verdict = str(v.get("verdict", v.get("kind", "")))
         table.add_row(
             str(entry.sequence),
-            _plain(str(v.get("at", ""))[:19].replace("T", " ")),
-            _plain(v.get("login", "")),
-            _plain(verdict, COLOURS.get(verdict, "")),
-            _plain(", ".join(dict.fromkeys(r["rule"] for r in v.get("rules", ())))),
-            _plain(_short(_said(v), 160)),
+            plain(str(v.get("at", ""))[:19].replace("T", " ")),
+            plain(v.get("login", "")),
+            plain(verdict, COLOURS.get(verdict, "")),
+            plain(", ".join(dict.fromkeys(r["rule"] for r in v.get("rules", ())))),
+            plain(_short(_said(v), 160)),
         )
     return table
 
@@ -114,8 +114,8 @@ def _said(value: dict[str, Any]) -> str:
             return str(value.get("shape", "") or value.get("because", ""))
 
 
-def _plain(text: object, style: str = "") -> Text:
-    """Text as it is: no markup, and nothing in it that a terminal would obey."""
+def plain(text: object, style: str = "") -> Text:
+    """The text as it is: no markup, and nothing in it that a terminal would obey."""
     shown = re.sub(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", lambda m: f"\\x{ord(m[0]):02x}", str(text))
     return Text(shown, style)
 
@@ -146,12 +146,14 @@ def show(
         console = Console(highlight=False)
         for entry in found:
             covered = _covered(reader, entry)
-            opened = None if private is None else _opened(reader.directory, private, entry)
+            unsealed = None if private is None else opened(reader.directory, private, entry)
             if as_json:
                 value = {"covered": covered, "entry": entry.value}
-                sys.stdout.write(json.dumps(value | ({"opened": opened} if opened else {}), ensure_ascii=False) + "\n")
+                sys.stdout.write(
+                    json.dumps(value | ({"opened": unsealed} if unsealed else {}), ensure_ascii=False) + "\n"
+                )
             else:
-                console.print(_sheet(entry, covered, opened))
+                console.print(_sheet(entry, covered, unsealed))
 
 
 def _covered(reader: Reader, entry: Stored) -> str:
@@ -172,7 +174,8 @@ def _covered(reader: Reader, entry: Stored) -> str:
     return "NOT as it was signed: run redactor audit verify"
 
 
-def _opened(place: Path, private: bytes, entry: Stored) -> dict[str, Any]:
+def opened(place: Path, private: bytes, entry: Stored) -> dict[str, Any]:
+    """What is sealed of an entry, with the auditor's private key; `error` where it cannot be opened."""
     if entry.sealed is None:
         return {"error": "the sealed text is gone (retention)"}
     to = str((entry.value.get("sealed") or {}).get("to", ""))
@@ -187,7 +190,7 @@ def _opened(place: Path, private: bytes, entry: Stored) -> dict[str, Any]:
     return value
 
 
-def _sheet(entry: Stored, covered: str, opened: dict[str, Any] | None) -> Table:
+def _sheet(entry: Stored, covered: str, unsealed: dict[str, Any] | None) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
@@ -195,21 +198,21 @@ def _sheet(entry: Stored, covered: str, opened: dict[str, Any] | None) -> Table:
     table.add_row("entry", str(entry.sequence))
     for name in ("at", "kind", "verdict", "outcome", "decision", "login", "groups", "database", "address"):
         if v.get(name):
-            table.add_row(name, _plain(", ".join(v[name]) if name == "groups" else str(v[name])))
+            table.add_row(name, plain(", ".join(v[name]) if name == "groups" else str(v[name])))
     for name in ("on_behalf_of", "authentication", "sqlstate", "because", "through"):
         if name in v and v[name] != "":
-            table.add_row(name, _plain(str(v[name])))
+            table.add_row(name, plain(str(v[name])))
     for rule in v.get("rules", ()):
-        table.add_row("rule", _plain(f"{rule['rule']}: {rule['because']}"))
+        table.add_row("rule", plain(f"{rule['rule']}: {rule['because']}"))
     for use in v.get("columns", ()):
-        table.add_row("column", _plain(f"{use['column']} ({use['use']})"))
-    table.add_row("statement", _plain(str(v.get("shape", ""))))
+        table.add_row("column", plain(f"{use['column']} ({use['use']})"))
+    table.add_row("statement", plain(str(v.get("shape", ""))))
     for name in ("digest", "snapshot"):
         if v.get(name):
-            table.add_row(name, _plain(str(v[name])))
-    table.add_row("log", _plain(covered))
-    if opened is not None:
-        for name, value in opened.items():
+            table.add_row(name, plain(str(v[name])))
+    table.add_row("log", plain(covered))
+    if unsealed is not None:
+        for name, value in unsealed.items():
             if value:
-                table.add_row(name, _plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))
+                table.add_row(name, plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))
     return table
