@@ -175,6 +175,13 @@ class Relay(asyncio.Protocol):
             # it was kept: there may be enough of it
             self._balance()
 
+    def eof_received(self) -> bool:
+        """The client has closed its half. True: the other half stays open, for what it has asked (never under TLS)."""
+        if self._client is None or self._client.get_extra_info("ssl_object") is not None:
+            return False
+        self._perform(self._session.client_ended(self._clock()))
+        return not self._closing
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._client_gone = True
         self._perform(self._session.client_closed())

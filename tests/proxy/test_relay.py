@@ -289,6 +289,23 @@ def test_what_a_client_sent_before_it_left_is_done(proxy: Running) -> None:
         direct.execute("DROP TABLE left_over")
 
 
+@pytest.mark.parametrize("text", ["SELECT 1", "SELECT pg_sleep(0.1)", "SET search_path = public; SELECT 1"])
+def test_what_a_client_asked_for_before_it_closed_its_half_is_answered(proxy: Running, text: str) -> None:
+    with raw(proxy.port) as s:
+        s.sendall(query(text))
+        s.shutdown(socket.SHUT_WR)
+        got = rest(s)
+    assert b"C\0\0\0\rSELECT 1\0" in got
+    assert got.endswith(b"Z\0\0\0\x05I")
+
+
+def test_a_half_that_is_closed_in_the_middle_of_a_message_ends_the_session(proxy: Running) -> None:
+    with raw(proxy.port) as s:
+        s.sendall(query("SELECT 1")[:-3])
+        s.shutdown(socket.SHUT_WR)
+        assert rest(s) == b""
+
+
 def test_shutdown_tells_the_clients_and_ends_in_time(postgres18: servers.Server) -> None:
     with running(postgres18) as proxy:
         with psycopg.connect(proxy.dsn(), autocommit=True) as c:

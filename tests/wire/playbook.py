@@ -242,6 +242,8 @@ def play(story: str, desk: Desk | None = None) -> None:
                 effects = session.server_data(b"".join(server_message(m) for m in what.split(" | ")), 1.0)
             case "client left":
                 effects = session.client_closed()
+            case "client ended":
+                effects = session.client_ended(1.0)
             case "server left":
                 effects = session.server_closed()
             case "refreshed":

@@ -582,6 +582,35 @@ def test_a_goodbye_waits_for_the_server_and_a_client_that_left_for_what_it_had_s
     """)
 
 
+def test_a_client_that_will_say_no_more_is_answered_first() -> None:
+    play("""
+    client  Q SELECT 1
+      server  Q SELECT 1
+    client ended
+      server  X
+    server  C SELECT 1 | Z I
+      client  C SELECT 1 | Z I
+    server left
+      close  the server ended the session
+    """)
+    play("""
+    client  Q SET search_path TO public | Q SELECT 1
+      server  Q SET search_path TO public
+    client ended
+    server  C SET | Z I
+      client  C SET | Z I
+      server  Q SELECT 1 | X
+    server  C SELECT 1 | Z I
+      client  C SELECT 1 | Z I
+    server left
+      close  the server ended the session
+    """)
+    play("""
+    client ended
+      close  the client has gone
+    """)
+
+
 def test_a_judge_that_fails_closes_the_session_and_forwards_nothing() -> None:
     desk = Desk().log_in()
 

@@ -211,6 +211,20 @@ class Session:
             self._fail(error, out)
         return out
 
+    def client_ended(self, now: float) -> list[Effect]:
+        """The client will say no more, and still listens: what it has asked is answered before the session ends.
+
+        The server would read to the end of what was sent, answer it and go; so it is told to.
+        """
+        conversation, requests = self._login.conversation, self._requests
+        if conversation is None or requests is None or conversation.copying or requests.left:
+            return self.client_closed()
+        if requests.waiting and not conversation.blocked:
+            return self.client_closed()  # in the middle of a message
+        if not conversation.queue and not requests.waiting:
+            return self.client_closed()
+        return self.client_data(messages.TERMINATE, now)
+
     def client_closed(self) -> list[Effect]:
         """The client's connection has ended."""
         if self._closed:
