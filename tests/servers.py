@@ -1,8 +1,9 @@
 """Real PostgreSQL servers for the tests: the embedded 18 of the wheel, and Debian's where they are installed.
 
 Knows how to make a throw-away cluster and to end it, also when the test process dies; knows nothing of redactor. Every
-cluster listens on 127.0.0.1 and on a Unix socket, trusts every login, and never syncs. Each process (each xdist
-worker) has clusters of its own, so tests that run at the same time share nothing.
+cluster listens on 127.0.0.1 and on a Unix socket, trusts every login, never syncs, and lives in memory where there is
+room: making and dropping databases is then some ten times as fast. Each process (each xdist worker) has clusters of its
+own, so tests that run at the same time share nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "autovacuum": "off",  # statistics must not change under a test
+    "max_wal_size": "256MB",
     "wal_level": "logical",
     "max_wal_senders": "4",
     "max_replication_slots": "4",
@@ -74,6 +76,15 @@ def installed(major: int) -> Path | None:
     """The directory of Debian's binaries of that major version."""
     found = Path(f"/usr/lib/postgresql/{major}/bin")
     return found if (found / "postgres").exists() else None
+
+
+MEMORY = Path("/dev/shm")
+ROOM = 4 << 30
+
+
+def room() -> Path | None:
+    """A directory in memory with 4 GiB free; None, where there is none: the usual one."""
+    return MEMORY if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM else None
 
 
 def free_port() -> int:
@@ -127,7 +138,7 @@ def _control_files(binaries: Path) -> frozenset[str]:
 def cluster(binaries: Path, **settings: str) -> Iterator[Server]:
     """A new cluster with the superuser `postgres`, stopped and removed at the end. Starts in about a second."""
     account = _account()
-    directory = Path(tempfile.mkdtemp(prefix="redactor-pg-"))
+    directory = Path(tempfile.mkdtemp(prefix="redactor-pg-", dir=room()))
     directory.chmod(0o755)
     if account:
         os.chown(directory, *account)

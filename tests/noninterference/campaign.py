@@ -43,8 +43,6 @@ FILLED = 16
 """How often a sequence that was let through is asked again with other literals."""
 BOUND = 0.4
 """The share of single statements for which these are parameters."""
-MEMORY = Path("/dev/shm")
-"""Where the log of a campaign is kept, if it is there: what is durable is tested elsewhere."""
 
 
 def relations(pair: city.Pair) -> list[Relation]:
@@ -381,7 +379,7 @@ def main() -> int:
         pair = city.build(stack.enter_context(servers.cluster(binaries)).dsn())
         proxy = None
         if not (o.bare or o.control):
-            directory = stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None))
+            directory = stack.enter_context(tempfile.TemporaryDirectory(dir=servers.room()))
             proxy = stack.enter_context(through.redactor(pair, Path(directory)))
         names = ("city_a", "city_c") if o.control else ("city_a", "city_b")
         targets = [

@@ -151,9 +151,10 @@ def built(server: str) -> Pair:
 
 
 def copy_database(pair: Pair, template: str, name: str) -> None:
-    """CREATE DATABASE by copying pages: 10 MB in some 50 ms."""
+    """CREATE DATABASE by copying files: 10 MB in some 50 ms."""
+    how = sql.SQL(" STRATEGY file_copy" if pair.major >= 15 else "")
     with psycopg.connect(pair.server, autocommit=True) as c:
-        c.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        c.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)) + how)
         c.execute(sql.SQL("GRANT CREATE, TEMPORARY ON DATABASE {} TO steward, desk").format(sql.Identifier(name)))
 
 
