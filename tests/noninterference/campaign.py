@@ -35,7 +35,7 @@ GROUPS = {"S": "text", "E": "text", "N": "int", "B": "bool", "D": "date"}
 OVER_TIME = "57014"
 RESTORED_EVERY = 30.0
 """Seconds between two restores."""
-AT_ONCE = 25
+AT_ONCE = 60
 """Sequences that are sent without waiting for their answers."""
 SLOW = 0.03
 """Seconds after which a statement is not worth other literals."""
@@ -104,6 +104,7 @@ class Tried:
 
     statements: int = 0
     sequences: int = 0
+    refused: int = 0
     fillings: int = 0
     bound: int = 0
     skipped: int = 0
@@ -135,6 +136,7 @@ class Tried:
                 "statements": self.statements,
                 "with parameters": self.bound,
                 "sequences": self.sequences,
+                "of these refused": self.refused,
                 "fillings": self.fillings,
                 "not refused": round(self.through, 4),
                 "over time": self.skipped,
@@ -309,7 +311,9 @@ def run(
                 restore()
             composed = [composer.statements() for _ in range(AT_ONCE)]
             tried.sequences += len(composed)
+            before = tried.outcomes["42501"]
             worth = play([Trial(lines.texts([str(s) for s in c]), c) for c in composed])
+            tried.refused += tried.outcomes["42501"] - before
             more = [t for trial in worth for t in fillings(composer, trial.statements, filled)]
             tried.fillings += sum(max(1, len(t.bound)) for t in more)
             tried.bound += sum(len(t.bound) for t in more)
