@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -321,6 +322,8 @@ def run(
                 play(more[i : i + AT_ONCE])
     finally:
         tried.seconds = time.monotonic() - begun
+        if summary:
+            summary.write_text(tried.told(pair, seed, without, unwritten))
         for line in sessions:
             line.client.close()
         keeper.close()
@@ -379,6 +382,7 @@ def main() -> int:
     if binaries is None:
         print(f"no PostgreSQL {o.embed} here", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends its servers, and keeps the counts
     with ExitStack() as stack:
         pair = city.build(stack.enter_context(servers.cluster(binaries)).dsn())
         proxy = None
@@ -400,8 +404,6 @@ def main() -> int:
         tried = run(
             pair, targets, o.seconds, seed, not o.control, o.most, o.user, without, unwritten, o.summary, o.filled
         )
-        if o.summary:
-            o.summary.write_text(tried.told(pair, seed, without, unwritten))
         took = time.monotonic() - begun
         print(
             f"PostgreSQL {pair.major}, seed {seed}: {tried.statements} statements in {tried.sequences} sequences and"
