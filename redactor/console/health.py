@@ -77,9 +77,9 @@ def _log(site: Site) -> list[Sign]:
     lag = sum(p.stat().st_size for p in (directory / "journal").glob(f"*{SUFFIX}"))
     found.append(
         Sign(
-            "Bytes of journals on disk",
+            "Journals on disk",
             "watch" if lag > LAG_BYTES else "good",
-            f"{lag:,}",
+            f"{lag / (1 << 20):.1f} MiB",
             "The store takes entries more slowly than they come." if lag > LAG_BYTES else "",
         )
     )
@@ -117,11 +117,11 @@ def _catalogs(site: Site) -> list[Sign]:
     for name in site.config.databases:
         if site.judge(name) is None:
             note = "The console cannot read it: is the database up?"
-            found.append(Sign(f"Catalog of {name}", "watch", "-", note))
+            found.append(Sign("Waiting for review", "watch", f"{name}: –", note))
             continue
         items = list(waiting(site, name))
         note = "Hidden from everybody without the right until somebody has looked." if items else ""
-        found.append(Sign(f"Catalog of {name}", "watch" if items else "good", f"{len(items)}", note))
+        found.append(Sign("Waiting for review", "watch" if items else "good", f"{name}: {len(items)}", note))
     return found
 
 
