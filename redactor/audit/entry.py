@@ -16,12 +16,14 @@ import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from math import floor
 from typing import Any
 
 import orjson
 
 from redactor.audit.sealing import Seal
-from redactor.model import Entry, Problem, Requester, RuleHit
+from redactor.model import ColumnUse, Entry, Problem, Requester, RuleHit
 
 VERSION = 1
 TEXT_LIMIT = 1 << 20
@@ -92,7 +94,16 @@ def clean(text: str) -> str:
 
 def time_text(at: float) -> str:
     """Seconds since the epoch as RFC 3339, always with six digits of microseconds."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    second = floor(at)
+    fraction = round((at - second) * 1_000_000)
+    if fraction == 1_000_000:
+        second, fraction = second + 1, 0
+    return f"{_second_text(second)}.{fraction:06}Z"
+
+
+@lru_cache(maxsize=8)
+def _second_text(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def month(at: float) -> str:
@@ -100,48 +111,151 @@ def month(at: float) -> str:
     return time_text(at)[:7]
 
 
-def close(entry: Entry, digest_key: bytes, seal: Seal, to: str) -> Closed:
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """The spelled parts of an entry between those that are its own: time, decision, digest, sealed."""
+
+    alike: tuple[object, ...]
+    address: bytes
+    database: bytes
+    groups: bytes
+    shape: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Secret:
+    """What is sealed of an entry, and what is said of it in clear."""
+
+    alike: tuple[object, ...]
+    text: bytes
+    digest: bytes
+    about: bytes
+
+
+class Outlines:
+    """What was spelled for entries before, to be used again where an entry has the same parts (the same objects).
+
+    A session that executes a statement again and again makes entries that differ in time, decision and sealed text
+    only. Bounded by `most` of each kind.
+    """
+
+    __slots__ = ("_common", "_most", "_secrets")
+
+    def __init__(self, most: int = 256) -> None:
+        self._most = most
+        self._common: dict[tuple[object, ...], _Common] = {}
+        self._secrets: dict[tuple[int, ...], _Secret] = {}
+
+    def common(self, entry: Entry) -> _Common:
+        """Fields that do not change from one execution to the next."""
+        requester, rules, columns, shape, snapshot = parts = (
+            entry.requester,
+            entry.rules,
+            entry.columns,
+            entry.shape,
+            entry.snapshot,
+        )
+        sqlstate = entry.problem.sqlstate if entry.problem else ""
+        key = id(requester), id(rules), id(columns), id(shape), id(snapshot), entry.outcome, entry.verdict, sqlstate
+        known = self._common.get(key)
+        if known is not None:
+            return known
+        if len(self._common) >= self._most:
+            self._common.clear()
+        made = _Common(
+            parts,  # kept, so that no other object can come to have one of these ids
+            _fields({"address": clean(requester.address)}),
+            _fields(
+                {
+                    "authentication": clean(requester.authentication),
+                    "columns": [_column(c) for c in columns],
+                    "database": clean(requester.database),
+                }
+            ),
+            _fields(
+                {
+                    "groups": sorted(clean(g) for g in requester.groups),
+                    "kind": "decision",
+                    "login": clean(requester.login),
+                    "on_behalf_of": _person(requester),
+                    "outcome": clean(entry.outcome),
+                    "rules": [_rule(r) for r in rules],
+                }
+            ),
+            _fields(
+                {
+                    "shape": clean(shape[:SHAPE_LIMIT]),
+                    "snapshot": clean(snapshot),
+                    "sqlstate": sqlstate,
+                    "v": VERSION,
+                    "verdict": entry.verdict.value,
+                }
+            ),
+        )
+        self._common[key] = made
+        return made
+
+    def secret(self, entry: Entry, digest_key: bytes) -> _Secret:
+        """What is to be sealed. Texts over TEXT_LIMIT are cut in it, and never kept."""
+        key = id(entry.text), id(entry.problem), id(entry.requester), id(digest_key)
+        known = self._secrets.get(key)
+        if known is not None:
+            return known
+        text = clean(entry.text)
+        whole = text.encode()
+        cut = len(text) > TEXT_LIMIT
+        secret = {
+            "application": clean(entry.requester.application),
+            "problem": _problem(entry.problem),
+            "text": text[:TEXT_LIMIT] if cut else text,
+        }
+        made = _Secret(
+            (entry.text, entry.problem, entry.requester, digest_key),
+            canonical(secret),
+            hmac.digest(digest_key, whole, "sha256").hex().encode(),
+            _fields({"bytes": len(whole), "cut": cut}),
+        )
+        if len(whole) <= _REPEATED and entry.problem is None:
+            if len(self._secrets) >= self._most:
+                self._secrets.clear()
+            self._secrets[key] = made
+        return made
+
+
+_REPEATED = 4096
+"""Bytes of a text up to which what is sealed of it is kept, to be sealed again."""
+
+
+def _fields(value: dict[str, object]) -> bytes:
+    """Some of an object's fields as canonical JSON spells them, without the braces."""
+    return canonical(value)[1:-1]
+
+
+def _column(used: ColumnUse) -> dict[str, object]:
+    return {"column": clean(str(used.column)), "use": used.use.value}
+
+
+def close(entry: Entry, digest_key: bytes, seal: Seal, to: str, outlines: Outlines | None = None) -> Closed:
     """Seal an entry. `to`: the name of the key that `seal` seals to (`sealing.key_name`).
 
     Texts over TEXT_LIMIT characters are cut in the sealed part (`cut` says so); the digest is always of the whole.
     """
-    text = clean(entry.text)
-    whole = text.encode()
-    secret = canonical(
-        {
-            "application": clean(entry.requester.application),
-            "problem": _problem(entry.problem),
-            "text": text[:TEXT_LIMIT],
-        }
+    known = outlines if outlines is not None else Outlines(1)
+    common, secret, decision = known.common(entry), known.secret(entry, digest_key), clean(entry.decision)
+    sealed = seal.close(secret.text, decision)
+    body = b'{%b,"at":"%b",%b,"decision":%b,"digest":"%b",%b,"sealed":{%b,"sha256":"%b","to":%b},%b}' % (
+        common.address,
+        time_text(entry.at).encode(),
+        common.database,
+        canonical(decision),
+        secret.digest,
+        common.groups,
+        secret.about,
+        hashlib.sha256(sealed).hexdigest().encode(),
+        canonical(to),
+        common.shape,
     )
-    sealed = seal.close(secret, clean(entry.decision))
-    body = {
-        "address": clean(entry.requester.address),
-        "at": time_text(entry.at),
-        "authentication": clean(entry.requester.authentication),
-        "columns": [{"column": clean(str(c.column)), "use": c.use.value} for c in entry.columns],
-        "database": clean(entry.requester.database),
-        "decision": clean(entry.decision),
-        "digest": hmac.digest(digest_key, whole, "sha256").hex(),
-        "groups": sorted(clean(g) for g in entry.requester.groups),
-        "kind": "decision",
-        "login": clean(entry.requester.login),
-        "on_behalf_of": _person(entry.requester),
-        "outcome": clean(entry.outcome),
-        "rules": [_rule(r) for r in entry.rules],
-        "sealed": {
-            "bytes": len(whole),
-            "cut": len(text) > TEXT_LIMIT,
-            "sha256": hashlib.sha256(sealed).hexdigest(),
-            "to": to,
-        },
-        "shape": clean(entry.shape[:SHAPE_LIMIT]),
-        "snapshot": clean(entry.snapshot),
-        "sqlstate": entry.problem.sqlstate if entry.problem else "",
-        "verdict": entry.verdict.value,
-        "v": VERSION,
-    }
-    return Closed(canonical(body), sealed)
+    return Closed(body, sealed)
 
 
 def retention(at: float, through: int, because: str, months: Sequence[str] = ()) -> Closed:

@@ -4,16 +4,20 @@ Texts are sealed to a month's key; the month's private key is sealed to the audi
 destroys the wrapped key has destroyed the month's texts, in every copy of them.
 
 Knows public keys and, while sealing, a one-time private key that is an argument. Must not know the auditor's private
-key. Invariant: once a `Seal` is forgotten, nothing that stays in this process opens what it made.
+key. Invariant: once a `Seal` is forgotten, or has taken a step, nothing in this process opens what it had closed.
 
-A sealed text is: 1 byte version (1), 32 bytes one-time X25519 public key, 12 bytes nonce, ciphertext and tag. The AES
-key is HKDF-SHA256 of the shared secret, salt: the one-time and the receiver's public keys, info: INFO. Associated data
-is the decision's id. One seal may serve several texts (those of one commit): their nonces count up.
+A sealed text is: 1 byte version, 32 bytes one-time X25519 public key, 12 bytes nonce, ciphertext, tag. Associated data
+is the decision's id. Version 1: the AES key is HKDF-SHA256 of the shared secret, salt: the one-time and the receiver's
+public keys, info: INFO. Version 2: that gives (with INFO_2) the first link of a chain; the nonce is 4 bytes step and 8
+bytes number; the AES key of a step is HMAC-SHA256(link, "key"), the next step's link HMAC-SHA256(link, "next"). A seal
+takes a step after each commit and forgets the link before, so that one key agreement serves many commits and what is
+sealed already is as closed as if its seal were gone.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -22,7 +26,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 INFO = b"redactor sealed text 1"
-VERSION = b"\x01"
+INFO_2 = b"redactor sealed text 2"
+STEPS = 1024
+"""How many steps a seal takes at most; who opens a text goes as many."""
+
+_VERSIONS = (b"\x01", b"\x02")
 
 
 class CannotOpen(Exception):
@@ -34,8 +42,16 @@ def key_name(public: bytes) -> str:
     return hashlib.sha256(public).hexdigest()[:16]
 
 
-def _cipher(shared: bytes, once: bytes, to: bytes) -> AESGCM:
-    return AESGCM(HKDF(SHA256(), 32, once + to, INFO).derive(shared))
+def _derived(shared: bytes, once: bytes, to: bytes, info: bytes) -> bytes:
+    return HKDF(SHA256(), 32, once + to, info).derive(shared)
+
+
+def _next(link: bytes) -> bytes:
+    return hmac.digest(link, b"next", "sha256")
+
+
+def _cipher(link: bytes) -> AESGCM:
+    return AESGCM(hmac.digest(link, b"key", "sha256"))
 
 
 def wrap(auditor: bytes, once: bytes, month: str, private: bytes) -> bytes:
@@ -49,32 +65,56 @@ def unwrap(auditor: bytes, month: str, wrapped: bytes) -> bytes:
 
 
 class Seal:
-    """Seals texts to one public key with one one-time key."""
+    """Seals texts to one public key with one one-time key. `used_up`: another one must be made."""
 
-    __slots__ = ("_cipher", "_count", "_once")
+    __slots__ = ("_begin", "_cipher", "_count", "_link", "_step", "used_up")
 
     def __init__(self, to: bytes, once: bytes) -> None:
         """`to`: an X25519 public key; `once`: 32 random bytes, never used before and then forgotten."""
         private = X25519PrivateKey.from_private_bytes(once)
-        self._once = private.public_key().public_bytes_raw()
-        self._cipher = _cipher(private.exchange(X25519PublicKey.from_public_bytes(to)), self._once, to)
-        self._count = 0
+        public = private.public_key().public_bytes_raw()
+        self._begin = _VERSIONS[1] + public
+        self._link = _derived(private.exchange(X25519PublicKey.from_public_bytes(to)), public, to, INFO_2)
+        self._cipher = _cipher(self._link)
+        self._step = self._count = 0
+        self.used_up = False
 
     def close(self, text: bytes, decision: str) -> bytes:
         """The sealed text, 61 bytes longer than the text."""
-        nonce = self._count.to_bytes(12, "big")
+        if self.used_up:
+            raise ValueError("a seal that is used up")
+        nonce = (self._step << 64 | self._count).to_bytes(12, "big")
         self._count += 1
-        return VERSION + self._once + nonce + self._cipher.encrypt(nonce, text, decision.encode())
+        return self._begin + nonce + self._cipher.encrypt(nonce, text, decision.encode())
+
+    def step(self) -> None:
+        """From here on nothing in this seal opens what it has closed."""
+        self._step += 1
+        self._count = 0
+        self.used_up = self._step >= STEPS
+        self._link = _next(self._link)
+        self._cipher = _cipher(self._link)
 
 
 def open_sealed(private: bytes, sealed: bytes, decision: str) -> bytes:
     """The text, with the private key (32 bytes) that it is sealed to. CannotOpen where it is another's, or damaged."""
-    if sealed[:1] != VERSION or len(sealed) < 61:
+    if sealed[:1] not in _VERSIONS or len(sealed) < 61:
         raise CannotOpen("not a sealed text of a version that is known here")
     once, nonce, ciphertext = sealed[1:33], sealed[33:45], sealed[45:]
+    steps = int.from_bytes(nonce[:4], "big") if sealed[:1] == _VERSIONS[1] else 0
+    if steps >= STEPS:
+        raise CannotOpen("sealed to another key, or changed since")
     key = X25519PrivateKey.from_private_bytes(private)
+    to = key.public_key().public_bytes_raw()
     try:
         shared = key.exchange(X25519PublicKey.from_public_bytes(once))
-        return _cipher(shared, once, key.public_key().public_bytes_raw()).decrypt(nonce, ciphertext, decision.encode())
+        if sealed[:1] == _VERSIONS[0]:
+            cipher = AESGCM(_derived(shared, once, to, INFO))
+        else:
+            link = _derived(shared, once, to, INFO_2)
+            for _ in range(steps):
+                link = _next(link)
+            cipher = _cipher(link)
+        return cipher.decrypt(nonce, ciphertext, decision.encode())
     except (InvalidTag, ValueError):
         raise CannotOpen("sealed to another key, or changed since") from None

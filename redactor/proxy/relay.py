@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, assert_never, cast
 
-from redactor.errors import LogUnavailable, UpstreamError
+from redactor.errors import LogUnavailable, RedactorError, UpstreamError
 from redactor.model import (
     CheckToken,
     Close,
@@ -80,6 +80,7 @@ class Relay(asyncio.Protocol):
     """The client's connection, and what is done for it. `done` is called once, when both connections have ended."""
 
     __slots__ = (
+        "_busy",
         "_client",
         "_client_full",
         "_client_gone",
@@ -95,6 +96,7 @@ class Relay(asyncio.Protocol):
         "_loop",
         "_passage",
         "_quiet",
+        "_recording",
         "_server",
         "_server_full",
         "_server_paused",
@@ -120,6 +122,9 @@ class Relay(asyncio.Protocol):
         self._quiet = 0.0
         self._todo: deque[Effect] = deque()
         self._todo_size = 0
+        self._busy = False
+        """Whether effects wait: for the log, or for what a task does."""
+        self._recording: Entry | None = None
         self._work: asyncio.Task[None] | None = None
         self._client_full = self._server_full = False
         self._client_paused = self._server_paused = False
@@ -165,7 +170,7 @@ class Relay(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._heard = True
         server, passage = self._server, self._passage
-        if passage is not None and server is not None and self._work is None and passage.client(data):
+        if passage is not None and server is not None and not self._busy and passage.client(data):
             server.write(data)
             return
         effects = self._session.client_data(data, self._clock())
@@ -186,7 +191,7 @@ class Relay(asyncio.Protocol):
         self._client_gone = True
         self._perform(self._session.client_closed())
         self._balance()
-        if self._server is None and self._work is None:
+        if self._server is None and not self._busy:
             self._finish()
 
     def pause_writing(self) -> None:
@@ -199,7 +204,7 @@ class Relay(asyncio.Protocol):
 
     def server_data(self, data: bytes) -> None:
         session, passage = self._session, self._passage
-        if passage is not None and self._work is None and not self._client_gone and passage.server(data):
+        if passage is not None and not self._busy and not self._client_gone and passage.server(data):
             self._client.write(data)  # type: ignore[union-attr]  # there is a client as long as it is not gone
             if self._client_paused:
                 self._balance()
@@ -219,7 +224,7 @@ class Relay(asyncio.Protocol):
     def server_lost(self) -> None:
         self._server = None
         self._perform(self._session.server_closed())
-        if self._client_gone and self._work is None:
+        if self._client_gone and not self._busy:
             self._finish()
 
     def server_full(self, full: bool) -> None:
@@ -238,7 +243,7 @@ class Relay(asyncio.Protocol):
             self._heard, self._quiet = False, 0.0
             return
         self._quiet += passed
-        if self._quiet >= patience and self._work is None:
+        if self._quiet >= patience and not self._busy:
             self._perform(self._session.expire())
 
     def shutdown(self) -> None:
@@ -249,6 +254,9 @@ class Relay(asyncio.Protocol):
         """Closes at once."""
         if self._work is not None:
             self._work.cancel()
+        # an entry that is on its way becomes durable all the same; what stands behind it is not sent
+        self._todo.clear()
+        self._todo_size = 0
         for transport in (self._client, self._server):
             if transport is not None:
                 transport.abort()
@@ -256,7 +264,7 @@ class Relay(asyncio.Protocol):
     # -------------------------------------------------------------- effects, in their order
 
     def _perform(self, effects: list[Effect]) -> None:
-        if self._work is not None:
+        if self._busy:
             self._wait_with(effects)
             return
         for i, effect in enumerate(effects):
@@ -264,9 +272,10 @@ class Relay(asyncio.Protocol):
                 self._client.write(effect.data)  # type: ignore[union-attr]  # there is a client as long as it is not gone
             elif type(effect) is ToServer and self._server is not None:
                 self._server.write(effect.data)
-            elif not self._at_once(effect):
+            elif type(effect) is Record or not self._at_once(effect):
+                self._busy = True
                 self._wait_with(effects[i:])
-                self._work = self._loop.create_task(self._wait())
+                self._go_on()
                 return
 
     def _at_once(self, effect: Effect) -> bool:
@@ -299,40 +308,73 @@ class Relay(asyncio.Protocol):
         if self._todo_size > _WAITING:
             self._balance()
 
-    async def _wait(self) -> None:
-        """Performs what takes waiting, and what has come behind it meanwhile."""
+    def _go_on(self) -> None:
+        """Performs what has been waiting, until something takes waiting again; it will call this when that is over."""
+        todo = self._todo
         try:
-            while self._todo:
-                effect = self._todo.popleft()
+            while todo:
+                effect = todo.popleft()
+                if type(effect) is Record:
+                    if self._record(effect.entry):
+                        return
+                    continue
                 if isinstance(effect, (ToClient, ToServer)):
                     self._todo_size -= len(effect.data)
                 if not self._at_once(effect):
-                    await self._perform_waiting(effect)
+                    self._work = self._loop.create_task(self._wait(effect))
+                    return
         except Exception:
-            self._todo.clear()
-            self._todo_size = 0
-            self._close()
+            self._give_up()
             raise
-        finally:
+        self._rest()
+
+    def _give_up(self) -> None:
+        self._todo.clear()
+        self._todo_size = 0
+        self._close()
+        self._rest()
+
+    def _rest(self) -> None:
+        """Nothing waits any more."""
+        self._busy = False
+        self._balance()
+        if self._client_gone and self._server is None:
+            self._finish()
+
+    def _record(self, entry: Entry) -> bool:
+        """Hands an entry to the log; whether it is in its hands."""
+        self._recording = entry
+        try:
+            self._services.log.hand_in(entry, self._recorded)
+        except Exception as error:
+            self._recording = None
+            self._log_failed(error)
+            return False
+        return True
+
+    def _recorded(self, failure: RedactorError | None) -> None:
+        entry, self._recording = self._recording, None
+        if failure is not None or entry is None:
+            self._log_failed(failure)
+        else:
+            self._count(entry)
+        self._go_on()
+
+    async def _wait(self, effect: Effect) -> None:
+        """Performs what takes waiting; then what has come behind it meanwhile."""
+        try:
+            await self._perform_waiting(effect)
+        except BaseException:
             self._work = None
-            self._balance()
-            if self._client_gone and self._server is None:
-                self._finish()
+            self._give_up()
+            raise
+        self._work = None
+        self._go_on()
 
     async def _perform_waiting(self, effect: Effect) -> None:
-        services = self._services
         if isinstance(effect, (ToServer, FindSecret, CheckToken)) and not await self._may_enter():
             return
         match effect:
-            case Record(entry):
-                try:
-                    await services.log.append(entry)
-                except LogUnavailable as error:
-                    self._log_failed(error)
-                except Exception:
-                    self._log_failed(LogUnavailable("the log cannot be written"))
-                else:
-                    self._count(entry)
             case ToServer(data):
                 await self._connect()
                 if self._server is not None:
@@ -351,22 +393,21 @@ class Relay(asyncio.Protocol):
                 await self._cancel()
                 self._report(reason)
                 self._close()
-            case ToClient():
-                raise AssertionError("never waits")
+            case ToClient() | Record():
+                raise AssertionError("performed without a task")
             case _:
                 assert_never(effect)
 
     async def _spend(self, effect: Spend) -> None:
         try:
             problem = await self._services.spend(effect)
-        except LogUnavailable as error:
+        except Exception as error:
             self._log_failed(error)
-        except Exception:
-            self._log_failed(LogUnavailable("the log cannot be written"))
         else:
             self._wait_with(self._session.spent(problem, self._clock()))
 
-    def _log_failed(self, error: LogUnavailable) -> None:
+    def _log_failed(self, why: Exception | None) -> None:
+        error = why if isinstance(why, LogUnavailable) else LogUnavailable("the log cannot be written")
         self._services.counters.log_failures += 1
         closed = self._session.closed
         if self._todo and isinstance(self._todo[0], ToClient):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from redactor.config import Address, Logins, Upstream
+from redactor.errors import RedactorError
 from redactor.model import Entry, Grant, Identity, Judge, Problem, Spend
 from redactor.proxy.certificates import Tls
 from redactor.proxy.verifiers import Verifiers
@@ -42,8 +43,9 @@ class Settings:
 class Log(Protocol):
     """Where entries go."""
 
-    async def append(self, entry: Entry) -> None:
-        """Returns once the entry is durable; raises `errors.LogUnavailable` when it cannot be made so."""
+    def hand_in(self, entry: Entry, done: Callable[[RedactorError | None], None]) -> None:
+        """Has the entry made durable, and `done` called, on the event loop and after this has returned: with None when
+        it is, or with why it cannot be. Raises `errors.LogUnavailable` when it is known at once that it cannot."""
         ...
 
 

@@ -28,7 +28,7 @@ from redactor.audit import entry as entries
 from redactor.audit import sealing
 from redactor.audit.checkpoint import Signer
 from redactor.audit.verifier import Checkpoint
-from redactor.errors import LogUnavailable
+from redactor.errors import LogUnavailable, RedactorError
 from redactor.model import Entry
 from redactor.store import keys as key_files
 from redactor.store import ledger, months, published
@@ -45,6 +45,7 @@ CHECKPOINT_SECONDS = 5.0
 DRAIN_SECONDS = 0.1
 DRAIN_BYTES = 256 << 10
 RETRY_SECONDS = 5.0
+SEAL_SECONDS = 60.0
 ADOPT_SECONDS = 30.0
 
 T = TypeVar("T")
@@ -75,6 +76,16 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class _Sealing:
+    """A seal, the public key that it seals to with that key's name, and until when it serves (monotonic seconds)."""
+
+    public: bytes
+    seal: sealing.Seal
+    to: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Moved:
     segment: Segment
     offset: int
@@ -99,6 +110,8 @@ class Log:
         self.keys = keys
         self.directory = directory
         self._months = Months(directory, keys.auditor)
+        self._outlines = entries.Outlines()
+        self._sealed_with: _Sealing | None = None
         self._database = database
         self._clock = clock
         self._every, self._seconds = checkpoint_every, checkpoint_seconds
@@ -193,6 +206,17 @@ class Log:
         await self._journal.append(entry)
         self.logged.add(entry, time.perf_counter() - begun)
 
+    def hand_in(self, entry: Entry, done: Callable[[RedactorError | None], None]) -> None:
+        """As `append`; `done` is called with None when the entry is on disk, or with why it is not."""
+        begun = time.perf_counter()
+
+        def told(failure: RedactorError | None) -> None:
+            if failure is None:
+                self.logged.add(entry, time.perf_counter() - begun)
+            done(failure)
+
+        self._journal.hand_in(entry, told)
+
     async def note(self, closed: entries.Closed | entries.Draft) -> None:
         """Make an entry of another kind durable, as `append` does (`audit.entry.deed` makes one)."""
         await self._journal.append(closed)
@@ -284,19 +308,35 @@ class Log:
     # -------------------------------------------------------------- sealing
 
     def _encode(self, batch: Sequence[Entry | entries.Closed | entries.Draft]) -> list[bytes]:
-        # One one-time key a commit (and month): it is gone when this returns, and nothing here opens these texts.
-        seals: dict[str, tuple[sealing.Seal, str]] = {}
-        records = []
-        for item in batch:
-            if not isinstance(item, entries.Closed):
-                month = entries.month(item.at)
-                if month not in seals:
-                    public = self._months.public(month)
-                    seals[month] = sealing.Seal(public, secrets.token_bytes(32)), sealing.key_name(public)
-                close = item.close if isinstance(item, entries.Draft) else partial(entries.close, item)
-                item = close(self.keys.digest, *seals[month])
-            records.append(item.pack())
+        # After each commit its seal takes a step: nothing that stays here opens these texts.
+        digest, outlines, records = self.keys.digest, self._outlines, []
+        used: dict[str, _Sealing] = {}
+        try:
+            for item in batch:
+                if not isinstance(item, entries.Closed):
+                    month = entries.month(item.at)
+                    by = used.get(month)
+                    if by is None:
+                        used[month] = by = self._sealing(month)
+                    if isinstance(item, entries.Draft):
+                        item = item.close(digest, by.seal, by.to)
+                    else:
+                        item = entries.close(item, digest, by.seal, by.to, outlines)
+                records.append(item.pack())
+        finally:
+            for by in used.values():
+                by.seal.step()
         return records
+
+    def _sealing(self, month: str) -> _Sealing:
+        """The seal for texts of a month, made anew when it is of another month's key, used up, or old."""
+        public, now = self._months.public(month), time.monotonic()
+        found = self._sealed_with
+        if found is None or found.public != public or found.seal.used_up or now >= found.until:
+            seal = sealing.Seal(public, secrets.token_bytes(32))
+            found = _Sealing(public, seal, sealing.key_name(public), now + SEAL_SECONDS)
+            self._sealed_with = found
+        return found
 
     # -------------------------------------------------------------- draining
 

@@ -146,3 +146,53 @@ def test_only_the_auditor_opens_and_only_what_was_sealed() -> None:
 def test_keys_have_names() -> None:
     assert key_name(auditor()) == hashlib.sha256(auditor()).hexdigest()[:16]
     assert sealing.key_name(b"x" * 32) != key_name(auditor())
+
+
+def test_a_seal_that_has_taken_a_step_opens_nothing_of_before() -> None:
+    one = seal()
+    sealed = []
+    for number in range(sealing.STEPS):
+        if number in (0, 1, 5, sealing.STEPS - 1):
+            sealed += [one.close(b"%d" % number, "d"), one.close(b"%d again" % number, "d")]
+        kept = [getattr(one, name) for name in Seal.__slots__]
+        one.step()
+        assert all(getattr(one, n) is not old for n, old in zip(Seal.__slots__, kept, strict=True) if n in SECRET)
+    assert one.used_up
+    with pytest.raises(ValueError):
+        one.close(b"more", "d")
+    expected = [b"0", b"0 again", b"1", b"1 again", b"5", b"5 again", b"1023", b"1023 again"]
+    assert [open_sealed(AUDITOR_PRIVATE, s, "d") for s in sealed] == expected
+    assert len({s[33:45] for s in sealed}) == len(sealed)
+    late = sealed[0][:33] + sealing.STEPS.to_bytes(4, "big") + sealed[0][37:]
+    with pytest.raises(CannotOpen):
+        open_sealed(AUDITOR_PRIVATE, late, "d")
+
+
+SECRET = ("_link", "_cipher")
+
+
+def test_what_the_first_version_sealed_is_still_opened() -> None:
+    # made by the release before: the one-time key is 32 bytes "o", the text "of before", the decision "d"
+    sealed = bytes.fromhex(VERSION_1)
+    assert open_sealed(AUDITOR_PRIVATE, sealed, "d") == b"of before"
+
+
+VERSION_1 = (
+    "01742562a1209c1a3694cf632449c658f54b085363c509a9d834a6914f78301719000000000000000000000000c4cf894368"
+    "f80a4adc61adba25f7b89936720a15cda2717850"
+)
+
+
+@given(st.lists(st.tuples(texts, texts, st.booleans()), min_size=1, max_size=6))
+def test_parts_that_were_spelled_before_make_the_same_entry(parts: list[tuple[str, str, bool]]) -> None:
+    outlines = entries.Outlines(most=2)
+    for number, (text, name, refused) in enumerate(parts):
+        asked = sample(number, text)
+        asked = replace(
+            asked, requester=Requester(name, "city"), shape=name, problem=asked.problem if refused else None
+        )
+        for at in (0.0, 0.1234567, 3600.0):
+            again = replace(asked, at=asked.at + at, decision=f"{name}-{at}")
+            made = close(again, KEY, seal(), "n", outlines)
+            assert made == close(again, KEY, seal(), "n")
+            assert verifier.canonical(json.loads(made.body)) == made.body

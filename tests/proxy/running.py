@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import uvloop
 
 from redactor.config import Address, Upstream
-from redactor.errors import LogUnavailable
+from redactor.errors import LogUnavailable, RedactorError
 from redactor.identity import Providers
 from redactor.model import Entry, Grant, Judge, Problem, Spend
 from redactor.proxy import Neighbours, Proxy, Settings, serve
@@ -31,11 +31,15 @@ class Memory:
     broken: bool = False
     delay: float = 0.0
 
-    async def append(self, entry: Entry) -> None:
-        await asyncio.sleep(self.delay)
+    def hand_in(self, entry: Entry, done: Callable[[RedactorError | None], None]) -> None:
+        asyncio.get_running_loop().call_later(self.delay, self._keep, entry, done)
+
+    def _keep(self, entry: Entry, done: Callable[[RedactorError | None], None]) -> None:
         if self.broken:
-            raise LogUnavailable("the log cannot be written")
-        self.entries.append(entry)
+            done(LogUnavailable("the log cannot be written"))
+        else:
+            self.entries.append(entry)
+            done(None)
 
 
 class Orders(Protocol):
