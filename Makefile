@@ -8,13 +8,14 @@ WORKERS ?= 2
 UV ?= $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench campaign log-campaign compatibility lock clean
+.PHONY: help demo test check lint bench compiled campaign log-campaign compatibility lock clean
 
 help:
 	@echo "make demo       a sample city behind redactor, with a tour in the terminal (ONCE=1: ends after the tour)"
 	@echo "make test       linters and all tests but the slow ones"
 	@echo "make check      linters and the tests that need no database (what pre-commit runs)"
 	@echo "make bench      measurements"
+	@echo "make compiled   a copy in build/compiled with what pyproject.toml lists compiled, and the core's tests in it"
 	@echo "make campaign   the slow tests"
 	@echo "make log-campaign   the log's faults, hundreds of times each; writes docs/log-faults.md"
 	@echo "make compatibility   drive every client that is installed, and write docs/compatibility.md"
@@ -56,6 +57,10 @@ compatibility: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+compiled: $(READY)
+	$(BIN)/python tools/compiling.py build/compiled
+	cd build/compiled && PYTHONPATH=. $(abspath $(BIN))/python -m pytest -q -m "not slow" tests/engine tests/sql tests/wire
 
 lock:
 	$(UV) pip compile pyproject.toml -q --universal --generate-hashes --python-version 3.11 --no-annotate \

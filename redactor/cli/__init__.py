@@ -10,7 +10,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -65,9 +67,19 @@ def _register(app: typer.Typer, name: str, what: typer.Typer | Callable[..., Any
         app.command(name)(what)
 
 
+def compiled() -> int:
+    """How many modules of this installation are compiled; all others, and those too where there are none, are Python.
+
+    An extension for another version of Python is none.
+    """
+    endings = tuple(s for s in EXTENSION_SUFFIXES if "-" in s)
+    return sum(p.name.endswith(endings) for p in Path(__file__).parents[1].rglob("*.*"))
+
+
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"redactor {__version__}")
+        count = compiled()
+        typer.echo(f"redactor {__version__} ({f'{count} modules compiled' if count else 'plain Python'})")
         raise typer.Exit
 
 

@@ -33,6 +33,7 @@ _CLOSING = frozenset({("on", "conflict"), ("with", "no"), ("with", "data")})
 _ORDERED = frozenset({"text", "varchar", "int4", "int8", "numeric", "date", "bool", "timestamptz", "timestamp", "uuid"})
 _PICKING = frozenset({"first_value", "last_value", "nth_value"})
 _NUMBERING = frozenset({"row_number", "lag", "lead", "ntile"})
+_ROWWISE = _NUMBERING | {"first_value"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,7 +390,7 @@ def _window(text: Text, name: str, window: Node, begun: int, keys: list[str]) ->
     if "orderClause" not in window and text.word(frame) == ")":
         whole = "" if name in _NUMBERING else " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
         text.put(at, at, f" ORDER BY {', '.join(keys)}{whole}")
-    elif text.word(frame) == "rows" or (text.word(frame) == ")" and name in (*_NUMBERING, "first_value")):
+    elif text.word(frame) == "rows" or (text.word(frame) == ")" and name in _ROWWISE):
         # RANGE and GROUPS count what is equal, and so does a frame that is not written
         sorted_by = {_name(s["SortBy"]["node"]) for s in window.get("orderClause", ())}
         more = ", ".join(k for k in keys if k.split(".")[-1] not in sorted_by)

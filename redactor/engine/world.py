@@ -19,6 +19,7 @@ from redactor.sql.quote import identifier, literal
 from redactor.sql.scopes import CLEAN, Columns, Output
 
 _SYSTEM = ("pg_catalog", "information_schema")
+_BESIDES = frozenset({*_SYSTEM, "pg_toast"})
 
 _STATISTICS = frozenset({2619, 2696, 2840, 2841, 3429, 3430, 3431, 3433, 2613, 2683})
 """pg_statistic, pg_statistic_ext_data and pg_largeobject with their TOAST tables and indexes; fixed for good in
@@ -147,7 +148,7 @@ class World:
         return [
             r
             for r in self.catalog.relations.values()
-            if r.schema not in (*_SYSTEM, "pg_toast") and r.kind != "c" and not self.clearance.shield(r).open
+            if r.schema not in _BESIDES and r.kind != "c" and not self.clearance.shield(r).open
         ]
 
     @property

@@ -14,7 +14,7 @@ from redactor.sql.grammar import Node
 def label(value: Node) -> str:
     """The name that PostgreSQL gives an unnamed output (FigureColname)."""
     kind = next(iter(value), "")
-    node: Node = value.get(kind, {})
+    node: Any = value.get(kind, {})
     match kind:
         case "ColumnRef":
             names = [f["String"]["sval"] for f in node["fields"] if "String" in f]

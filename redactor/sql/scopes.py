@@ -9,30 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from redactor.model import ColumnName
-
-Taint = frozenset[ColumnName]
-CLEAN: Taint = frozenset()
-Output = tuple[str, Taint]
+from redactor.sql.columns import CLEAN, Columns, Output, Taint
 
 
 def join(taints: Iterable[Taint]) -> Taint:
     """The union of taints."""
     return CLEAN.union(*taints)
-
-
-class Columns(tuple[Output, ...]):
-    """A relation's columns, with an index by their names."""
-
-    by_name: dict[str, Taint]
-
-    def __new__(cls, columns: Iterable[Output]) -> Columns:
-        """Columns in their order."""
-        made = super().__new__(cls, columns)
-        made.by_name = {}
-        for name, taint in made:
-            made.by_name[name] = made.by_name.get(name, CLEAN) | taint
-        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,3 +127,6 @@ def renamed(columns: tuple[Output, ...], names: list[str]) -> tuple[Output, ...]
     if not names:
         return columns
     return tuple((names[i] if i < len(names) else n, t) for i, (n, t) in enumerate(columns))
+
+
+__all__ = ["CLEAN", "Columns", "Output", "Scope", "Source", "Taint", "join", "keyed", "renamed"]

@@ -19,7 +19,8 @@ def redactor(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPr
 
 
 def test_version() -> None:
-    assert redactor("--version").stdout == f"redactor {__version__}\n"
+    how = f"{cli.compiled()} modules compiled" if cli.compiled() else "plain Python"
+    assert redactor("--version").stdout == f"redactor {__version__} ({how})\n"
 
 
 def test_an_unknown_command_is_an_error() -> None:
