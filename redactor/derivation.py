@@ -359,6 +359,11 @@ class Derivation:
         self._functions[f.oid] = taint
         return taint
 
+    def declares_safe(self, f: Function) -> bool:
+        """Whether people have declared that a function tells nothing."""
+        declared = self._review.declared(f.signature)
+        return declared is not None and declared.safe
+
     def _read(self, f: Function) -> Taint:
         if f.extension is not None:
             return CLEAN if self._harmless(f.extension, f.name) else opaque("function", f.signature)

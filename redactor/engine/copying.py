@@ -8,6 +8,7 @@ from redactor.engine.refusal import of_gap, of_kind, of_use
 from redactor.model import ColumnUse, Use
 from redactor.protection import Shield
 from redactor.sql.grammar import Node, Statement
+from redactor.sql.labels import walk
 from redactor.sql.quote import identifier, qualified
 from redactor.sql.survey import RelationRef, Role, survey
 
@@ -47,6 +48,8 @@ def copy(reading: Reading, node: Node, statement: Statement) -> None:
             if not cover.inserts or relation.kind not in "rp":
                 raise of_use(cover.column, Use.WRITE, cover.hits)
         writing.check_hazards(reading, relation, "insert", given)
+        if "whereClause" in node:
+            _judge_filter(node, shield, set(listed) - _defaulted(node, listed))
         return
     names = listed or [c.name for c in relation.columns if c.generated is None]
     told = shield.closed is not None or shield.ordered or shield.scattered or bool(shield.where)
@@ -59,6 +62,23 @@ def copy(reading: Reading, node: Node, statement: Statement) -> None:
             raise of_gap(f"COPY of {relation.qualified}")
         return
     _masked(reading, node, statement, shield, names, ref)
+
+
+def _defaulted(node: Node, listed: list[str]) -> set[str]:
+    """The columns whose default the data may ask for by a marker."""
+    return set(listed) if any(o["DefElem"]["defname"] == "default" for o in node.get("options", ())) else set()
+
+
+def _judge_filter(node: Node, shield: Shield, given: set[str]) -> None:
+    """WHERE of COPY FROM sees the new row, with hidden defaults in it where the data gives no value."""
+    own = {c.name for c in shield.relation.columns}
+    for reference in (n for k, n in walk(node["whereClause"]) if k == "ColumnRef"):
+        last = reference["fields"][-1].get("String", {}).get("sval", "")
+        covers = [shield.covers[last]] if last in own & shield.covers.keys() else []
+        if last not in own:
+            covers = list(shield.covers.values())
+        for cover in (c for c in covers if c.column.name not in given):
+            raise of_use(cover.column, Use.PREDICATE, cover.hits, cover.source)
 
 
 def _masked(

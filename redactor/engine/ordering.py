@@ -166,7 +166,7 @@ def _alone(select: Node, place: Place) -> bool:
     """Whether the rows of one relation come in a known order already, or at most one of them."""
     if place.settled and "sortClause" not in select:
         return True
-    if place.primary and _pinned(select.get("whereClause", {}), place.alias, place.primary):
+    if place.primary and pinned(select.get("whereClause", {}), place.alias, place.primary):
         return True
     return bool(place.primary) and set(place.primary) <= _sorted_by(select)
 
@@ -201,7 +201,7 @@ def _name(value: Node) -> str:
     return str(fields[-1]["String"]["sval"]) if fields and "String" in fields[-1] else ""
 
 
-def _pinned(where: Node, alias: str, key: tuple[str, ...]) -> bool:
+def pinned(where: Node, alias: str, key: tuple[str, ...]) -> bool:
     """Whether a condition holds for one value of the key alone: `id = 42`, `id = $1 AND ...`."""
     conditions = where["BoolExpr"]["args"] if where.get("BoolExpr", {}).get("boolop") == "AND_EXPR" else [where]
     given = set()

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from redactor.catalog import Relation
+from redactor.engine import meeting
 from redactor.engine.refusal import of_kind, of_use, of_write
 from redactor.engine.text import Text
 from redactor.model import ColumnName, Use
@@ -42,6 +43,7 @@ def judge(reading: Reading, node: Node, found: Survey) -> None:
             continue
         shield = reading.world.shield(relation)
         _hazards(reading, kind, statement, relation)
+        meeting.check(reading, kind, statement, relation, shield, ref.alias)
         if shield.ordered and ("returningClause" in statement or "tableoid" in found.names):
             raise of_kind(
                 f"RETURNING of {relation.qualified}",
