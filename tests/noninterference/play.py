@@ -42,6 +42,10 @@ BLANKED = (
     (re.compile(r"\b([Dd]ecision) [0-9A-Za-z-]{6,}"), r"\1 <id>"),
     (re.compile(r"((?:Planning|Execution) Time\"?: |time=)[0-9.]+(\.\.[0-9.]+)?"), r"\1<x>"),
     (re.compile(r"(?<=process )\d+"), "<pid>"),
+    (re.compile(r"\b(user|system|elapsed): [0-9.]+ s"), r"\1: <x> s"),
+    (re.compile(r"\b(read rate|write rate): [0-9.]+ MB/s"), r"\1: <x> MB/s"),
+    (re.compile(r"((?:removable cutoff|new relfrozenxid|new relminmxid): )[0-9]+"), r"\1<xid>"),
+    (re.compile(r"which (is|was) [0-9]+ (M?XIDs)"), r"which \1 <n> \2"),
 )
 
 
