@@ -33,6 +33,7 @@ from redactor.model import (
     SetIdentity,
     SetOrder,
     SetPath,
+    SetRole,
     Transition,
 )
 
@@ -44,7 +45,7 @@ _NOBODY: Mapping[str, Identity] = MappingProxyType({})
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The part that transactions undo. `identity` is the end user on whose behalf the session asks; `order`: the
-    disclosure order under which it acts."""
+    disclosure order under which it acts; `role`: the one that SET ROLE has put in the login's place, if any."""
 
     path: tuple[str, ...]
     encoding: str
@@ -52,6 +53,7 @@ class Settings:
     dropped: frozenset[tuple[str, str]] = frozenset()
     identity: Identity | None = None
     order: Grant | None = None
+    role: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,11 @@ class Context:
     offered: tuple[Grant, ...] = ()
 
     @staticmethod
-    def start(login: str, path: tuple[str, ...] = ("$user", "public"), encoding: str = "UTF8") -> Context:
+    def start(
+        login: str, path: tuple[str, ...] = ("$user", "public"), encoding: str = "UTF8", role: str | None = None
+    ) -> Context:
         """The context of a session that has just logged in."""
-        s = Settings(path, encoding)
+        s = Settings(path, encoding, role=role)
         return Context(login, s, s, s, s)
 
     @property
@@ -95,6 +99,11 @@ class Context:
     @property
     def encoding(self) -> str:
         return self.now.encoding
+
+    @property
+    def user(self) -> str:
+        """Whom the server takes for the current user: it decides what `$user` in search_path means."""
+        return self.login if self.now.role is None else self.now.role
 
     @property
     def identity(self) -> Identity | None:
@@ -173,6 +182,8 @@ class Context:
                 return self._put(local, path=self.initial.path if path is None else path)
             case SetEncoding(encoding, local):
                 return self._put(local, encoding=self.initial.encoding if encoding is None else encoding)
+            case SetRole(role, local, reset):
+                return self._put(local, role=self.initial.role if reset else role)
             case SetIdentity(identity, local):
                 return self._put(local, identity=identity)
             case SetOrder(grant, local):

@@ -219,6 +219,15 @@ class SetEncoding:
 
 
 @dataclass(frozen=True, slots=True)
+class SetRole:
+    """SET ROLE: whose rights hold, and whose schema `$user` is. None: the login's own; `reset`: as at the beginning."""
+
+    role: str | None
+    local: bool = False
+    reset: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SetIdentity:
     """The session asks on behalf of `identity` from here on; None: on its own again. `local`: for the transaction."""
 
@@ -320,25 +329,10 @@ class SchemaChanged:
     """Something that other sessions can see was created, altered or dropped: the snapshot must be made anew."""
 
 
-Transition: TypeAlias = (
-    SetPath
-    | SetEncoding
-    | SetIdentity
-    | SetOrder
-    | ResetAll
-    | Begin
-    | Finish
-    | Savepoint
-    | Release
-    | RollbackTo
-    | Make
-    | Drop
-    | DropTemps
-    | Prepare
-    | Deallocate
-    | Declare
-    | SchemaChanged
-)
+_Setting: TypeAlias = SetPath | SetEncoding | SetRole | SetIdentity | SetOrder | ResetAll
+_Block: TypeAlias = Begin | Finish | Savepoint | Release | RollbackTo
+_Object: TypeAlias = Make | Drop | DropTemps | Prepare | Deallocate | Declare | SchemaChanged
+Transition: TypeAlias = _Setting | _Block | _Object
 
 
 # ------------------------------------------------------------------ what was decided

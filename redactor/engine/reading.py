@@ -533,9 +533,16 @@ class Reading:
                     else:
                         self.transitions.append(SetEncoding(value, local))
                     return
-            case Effect.ROLE if value in ("none", self.context.login):
-                return
-            case Effect.ROLE | Effect.REFUSED | Effect.UNKNOWN:
+            case Effect.ROLE:
+                from redactor.engine.settings import role_of  # it reads statements by this module
+
+                role = None if value is None else role_of(name.lower(), value, self.context.login)
+                if role is not None and role.role in (None, self.context.user) and self.context.now.role is None:
+                    return
+                if role is not None and local is not None and alone and only_settings(node):
+                    self.transitions.append(replace(role, local=local))
+                    return
+            case Effect.REFUSED | Effect.UNKNOWN:
                 pass
         raise of_kind(f"set_config of {name}", verdict.because, "Use SET with a constant, in a statement of its own.")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from redactor.engine import behalf, opening
 from redactor.engine.reading import Reading, split_identifiers
 from redactor.engine.refusal import Refused, of_kind
-from redactor.model import ResetAll, SetEncoding, SetPath
+from redactor.model import ResetAll, SetEncoding, SetPath, SetRole
 from redactor.sql.builtins import Effect
 from redactor.sql.grammar import Node, Statement
 
@@ -68,9 +69,9 @@ def apply(reading: Reading, name: str, values: list[str] | None, local: bool) ->
                 return
             raise of_kind(f"client_encoding {values[0]}", "text in it cannot be checked", "Use UTF8.")
         case Effect.ROLE:
-            if values is None or [v.lower() for v in values] in (["none"], ["default"]):
-                return
-            if values == [reading.context.login]:
+            role = role_of(name, values[0] if values else None, reading.context.login)
+            if role is not None:
+                reading.transitions.append(replace(role, local=local))
                 return
         case Effect.UNKNOWN:
             # the server knows no such setting either
@@ -81,9 +82,28 @@ def apply(reading: Reading, name: str, values: list[str] | None, local: bool) ->
     raise of_kind(f"setting {shown}", verdict.because, _INSTEAD.get(name, ""))
 
 
+def role_of(setting: str, value: str | None, login: str) -> SetRole | None:
+    """What setting `role` or `session_authorization` to a value means; None for the value: its default.
+
+    Whether the login is a member of the role is the server's to say: rights are all that it gives, and decisions stay
+    with the login. None where another login's rights would be taken on, or no name can be so long.
+    """
+    if setting != "role":
+        # the session's user is the login again, and SET ROLE is taken back
+        return SetRole(None) if value in (None, "default", login) else None
+    if value is None:
+        return SetRole(None, reset=True)
+    if value == "none":
+        return SetRole(None)
+    return SetRole(value) if len(value.encode()) <= _LONGEST_NAME else None
+
+
+_LONGEST_NAME = 63
+"""Bytes of a name (NAMEDATALEN - 1); PostgreSQL cuts what is longer, and another role could be meant."""
+
 _INSTEAD = {
-    "role": "Log in as that role.",
-    "session_authorization": "Log in as that role.",
+    "role": "Name a role of at most 63 bytes.",
+    "session_authorization": "Log in as that role, or SET ROLE.",
     "standard_conforming_strings": "Leave it on, and write E'...' where a backslash is to escape.",
 }
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from redactor.context import Context
 from redactor.engine.behalf import SETTING
-from redactor.engine.settings import encoding_is_readable, path_of
-from redactor.model import Problem, Requester
+from redactor.engine.settings import encoding_is_readable, path_of, role_of
+from redactor.model import Problem, Requester, SetRole
 from redactor.sql.builtins import Effect
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def begin(
     path: tuple[str, ...] | None = None
     encoding = "UTF8"
     given: dict[str, str] = {}
+    taken: SetRole | None = None
     for name, value in parameters.items():
         lower = name.lower()
         if lower in _PROTOCOL or lower.startswith("_pq_."):
@@ -55,19 +56,21 @@ def begin(
                     return _problem(f"client_encoding {value}: text in it cannot be checked")
             case Effect.VALUES if verdict.allows(value) or exempt:
                 pass
-            case Effect.ROLE if exempt or value.lower() in ("none", requester.login.lower()):
-                pass
+            case Effect.ROLE if role_of(name, value, requester.login) is not None:
+                taken = role_of(name, value, requester.login)
             case _ if exempt:
                 pass
             case _:
                 return _problem(f"setting {name}: {verdict.because}")
+    known = engine.catalog.roles.get(requester.login)
+    defaults = dict(known.settings) if known is not None else {}
     if search_path is not None:
         path = path_of(search_path)
     if path is None:
-        role = engine.catalog.roles.get(requester.login)
-        default = dict(role.settings).get("search_path") if role is not None else None
-        path = path_of(default) if default is not None else ("$user", "public")
-    return Context.start(requester.login, path, encoding)
+        path = path_of(defaults["search_path"]) if "search_path" in defaults else ("$user", "public")
+    if taken is None and "role" in defaults:
+        taken = role_of("role", defaults["role"], requester.login)
+    return Context.start(requester.login, path, encoding, None if taken is None else taken.role)
 
 
 def _problem(why: str) -> Problem:

@@ -27,6 +27,7 @@ from redactor.model import (
     ResetAll,
     RollbackTo,
     Savepoint,
+    SetRole,
 )
 from redactor.sql.grammar import Node, Statement
 from redactor.sql.survey import survey
@@ -196,7 +197,7 @@ def _discard(reading: Reading, node: Node, statement: Statement) -> None:
     del statement
     match node.get("target"):
         case "DISCARD_ALL":
-            reading.transitions += [ResetAll(), Deallocate(None), DropTemps()]
+            reading.transitions += [SetRole(None), ResetAll(), Deallocate(None), DropTemps()]
         case "DISCARD_TEMP":
             reading.transitions.append(DropTemps())
         case _:

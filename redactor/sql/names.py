@@ -32,7 +32,7 @@ class Names:
         self._login = context.login
         schemas: list[str] = []
         for s in context.path:
-            name = context.login if s == "$user" else s
+            name = context.user if s == "$user" else s
             if name in catalog.schemas or name in ("pg_temp", "pg_catalog") or self._made(name):
                 schemas.append(name)
         if "pg_catalog" not in schemas:

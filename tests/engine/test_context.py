@@ -36,6 +36,13 @@ STEPS = st.one_of(
     TABLES.map(lambda t: f"ALTER TABLE IF EXISTS pg_temp.{t} RENAME TO {t}_two"),
     PATHS.map(lambda p: f"SET search_path = {p}; SELECT 1 / 0"),
     PATHS.map(lambda p: f"SET LOCAL search_path = {p}; SELECT 1"),
+    st.sampled_from(
+        (
+            *("SET ROLE housing", "SET ROLE clerk", "SET LOCAL ROLE housing", "RESET ROLE", "SET ROLE NONE"),
+            *("SET ROLE nobody", "SELECT set_config('role', 'housing', true)", "SELECT set_config('role', 'none', false)"),
+            *("SET SESSION AUTHORIZATION DEFAULT", "SET SESSION AUTHORIZATION clerk", "SET role = 'housing'"),
+        )
+    ),
     st.just("BEGIN; SET LOCAL search_path = housing; SAVEPOINT a"),
     st.just("SET search_path = housing; BEGIN; SET search_path = public; ROLLBACK"),
 )
@@ -53,12 +60,31 @@ def test_the_context_says_what_the_server_says(town: Town, steps: list[str]) -> 
             told = session.connection.execute("SHOW search_path").fetchone()
             assert told is not None
             assert session.context.path == path_of(told[0]), steps[: at + 1]
+            assert session.connection.execute("SELECT current_user").fetchone() == (session.context.user,), steps[: at + 1]
             made = session.connection.execute(
                 "SELECT relname::text FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'"
             )
             assert {o.name for o in session.context.now.owns} == {r[0] for r in made}, steps[: at + 1]
             in_block = session.connection.pgconn.transaction_status == 2
             assert session.context.in_transaction is in_block, steps[: at + 1]
+    finally:
+        session.close()
+
+
+def test_a_role_decides_which_table_a_name_is_and_nothing_else(town: Town) -> None:
+    session = Session(town)
+    try:
+        session.run('SET search_path = "$user", public')
+        assert session.run("SET ROLE housing") == []
+        assert session.context.user == "housing"
+        assert session.run("SELECT current_user") == [("housing",)]
+        theirs = session.run("SELECT count(*) FROM housing.residents")
+        assert session.run("SELECT count(*) FROM residents") == theirs != session.run("SELECT count(*) FROM public.residents")
+        assert "protected" in str(session.run("SELECT 1 FROM public.residents WHERE status = 'citizen'"))
+        assert str(session.run("SET ROLE nobody")).startswith("22023")
+        assert str(session.run("SET SESSION AUTHORIZATION housing")).startswith("42501")
+        session.run("DISCARD ALL")
+        assert session.context.user == "clerk"
     finally:
         session.close()
 

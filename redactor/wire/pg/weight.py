@@ -27,6 +27,7 @@ from redactor.model import (
     SetIdentity,
     SetOrder,
     SetPath,
+    SetRole,
     Transition,
 )
 
@@ -52,6 +53,7 @@ def weigh(transition: Transition) -> Weight:
             SetPath()
             | SetEncoding()
             | SetIdentity()
+            | SetRole()
             | SetOrder()
             | ResetAll()
             | Make()
