@@ -149,12 +149,16 @@ def append(connection: Connection, journal: str, records: Sequence[tuple[int, by
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Add rows that all have the same columns."""
-    if connection.dialect.name != "postgresql":
-        connection.execute(insert(table), rows)
-        return
-    # pg8000 would ask the server once for each row, which takes several times as long.
     names = list(rows[0])
     quote = connection.dialect.identifier_preparer.quote
+    if connection.dialect.name != "postgresql":
+        # the driver takes the rows as they are, for a fifth of what having SQLAlchemy look at each costs
+        into = (
+            f"INSERT INTO {quote(table.name)} ({', '.join(map(quote, names))}) VALUES ({', '.join('?' * len(names))})"
+        )
+        connection.exec_driver_sql(into, [tuple(row.values()) for row in rows])
+        return
+    # pg8000 would ask the server once for each row, which takes several times as long.
     casts = (table.c[n].type.compile(connection.dialect).partition("(")[0] for n in names)
     places = "(" + ", ".join(f"%s::{cast}" for cast in casts) + ")"
     into = f"INSERT INTO {quote(table.name)} ({', '.join(map(quote, names))}) VALUES "
@@ -166,9 +170,17 @@ def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, ob
 
 def indexed(value: dict[str, object]) -> dict[str, object]:
     """What stands in columns of its own besides the leaf, taken from the leaf."""
-    names = ("sequence", "journal", "number", "at", "kind")
-    return {name: value[name] for name in names} | {
-        name: value.get(name, "") for name in ("login", "database", "decision", "verdict")
+    said = value.get
+    return {
+        "sequence": value["sequence"],
+        "journal": value["journal"],
+        "number": value["number"],
+        "at": value["at"],
+        "kind": value["kind"],
+        "login": said("login", ""),
+        "database": said("database", ""),
+        "decision": said("decision", ""),
+        "verdict": said("verdict", ""),
     }
 
 

@@ -196,3 +196,15 @@ def test_parts_that_were_spelled_before_make_the_same_entry(parts: list[tuple[st
             made = close(again, KEY, seal(), "n", outlines)
             assert made == close(again, KEY, seal(), "n")
             assert verifier.canonical(json.loads(made.body)) == made.body
+
+
+@given(
+    texts,
+    texts,
+    st.sets(texts | st.sampled_from(["kind", ',"kind":"decision",', '"shape":', ',"on_behalf_of":']), max_size=3),
+)
+def test_a_place_is_spelled_as_the_whole_would_be(login: str, shape: str, groups: set[str]) -> None:
+    asked = replace(sample(0), requester=Requester(login, "city", frozenset(groups), on_behalf_of=None), shape=shape)
+    leaf, value = place(close(asked, KEY, seal(), "n").body, "ab" * 16, 7, 8)
+    assert leaf == canonical(value)
+    assert (value["journal"], value["number"], value["sequence"]) == ("ab" * 16, 7, 8)
