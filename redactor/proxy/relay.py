@@ -171,7 +171,10 @@ class Relay(asyncio.Protocol):
         self._heard = True
         server, passage = self._server, self._passage
         if passage is not None and server is not None and not self._busy and passage.client(data):
-            server.write(data)
+            if passage.due is None:
+                server.write(data)
+            else:
+                self._perform([passage.record(self._clock()), ToServer(data)])
             return
         effects = self._session.client_data(data, self._clock())
         if effects:
@@ -204,11 +207,13 @@ class Relay(asyncio.Protocol):
 
     def server_data(self, data: bytes) -> None:
         session, passage = self._session, self._passage
-        if passage is not None and not self._busy and not self._client_gone and passage.server(data):
-            self._client.write(data)  # type: ignore[union-attr]  # there is a client as long as it is not gone
-            if self._client_paused:
-                self._balance()
-            return
+        if passage is not None and not self._busy and not self._client_gone:
+            passed = passage.server(data)
+            if passed is not None:
+                self._client.write(passed)  # type: ignore[union-attr]  # there is a client as long as it is not gone
+                if self._client_paused:
+                    self._balance()
+                return
         self._perform(session.server_data(data, self._clock()))
         if self._deadline is not None and session.ready and not self._closing:
             self._deadline.cancel()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redactor.model import Effect, ToClient, ToServer
+from redactor.context import Context
+from redactor.model import Decision, Effect, Record, Redact, Requester, ToClient, ToServer
 from redactor.wire.pg import Limits, Session
 from redactor.wire.pg.conversation import Conversation
 from tests.wire.judges import WordJudge
@@ -28,9 +30,11 @@ def long(desk: Desk, who: str, data: bytes) -> list[Effect]:
 def short(desk: Desk, who: str, data: bytes) -> list[Effect]:
     passage = desk.session.passage
     if passage is not None and who == "client" and passage.client(data):
-        return [ToServer(data)]
-    if passage is not None and who == "server" and passage.server(data):
-        return [ToClient(data)]
+        return [ToServer(data)] if passage.due is None else [passage.record(1.0), ToServer(data)]
+    if passage is not None and who == "server":
+        passed = passage.server(data)
+        if passed is not None:
+            return [ToClient(passed)]
     return long(desk, who, data)
 
 
@@ -79,9 +83,15 @@ def answered(*written: str) -> bytes:
 BATCH = sent("B a", "D P:", "E", "S")
 BARE = sent("B a", "E", "S")
 UNNAMED = sent("P : SELECT 2", "B ", "D P:", "E", "S")
+HIDDEN = sent("B h", "D P:", "E", "S")
+HIDDEN_BARE = sent("B h", "E", "S")
 QUERY = sent("Q SELECT 1")
 ROWS = answered("2", "T 0.0", "D one", "D two", "C SELECT 2", "Z I")
 KNOWN = [
+    ("client", sent("P h: SELECT secret_a", "S")),
+    ("server", answered("1", "Z I")),
+    ("client", HIDDEN),
+    ("server", ROWS),
     ("client", sent("P a: SELECT 1", "S")),
     ("server", answered("1", "Z I")),
     ("client", BATCH),
@@ -114,6 +124,8 @@ def known() -> Desk:
         (UNNAMED, answered("1", "2", "n", "C UPDATE 1", "Z I")),
         (QUERY, answered("T 0.0", "C SELECT 0", "Z I")),
         (QUERY, answered("C UPDATE 1", "Z I")),
+        (HIDDEN, ROWS),
+        (HIDDEN_BARE, answered("2", "D one", "C SELECT 1", "Z I")),
     ],
 )
 def test_the_common_batches_and_their_answers_take_the_short_way(said: bytes, reply: bytes) -> None:
@@ -157,6 +169,35 @@ def test_in_a_transaction_they_do_too() -> None:
     assert passage.client(BATCH)
     assert not passage.server(ROWS), "a transaction that ended by itself is looked at"
     assert passage.server(ROWS[:-1] + b"T")
+
+
+def test_each_execution_of_what_is_rewritten_is_recorded_and_told_as_on_the_long_way() -> None:
+    """The first by the entry of its Parse. What the client is told of its columns is what the long way tells it."""
+
+    class Telling(WordJudge):
+        def decide(self, requester: Requester, context: Context, text: str) -> Decision:
+            decision = super().decide(requester, context, text)
+            return replace(decision, origins=(((5, 2), (5, 3)),)) if isinstance(decision, Redact) else decision
+
+    described = answered("2", "T 5.2,0.0", "D one", "C SELECT 1", "Z I")
+    story = [
+        ("client", sent("P h: SELECT secret_a", "S")),
+        ("server", answered("1", "Z I")),
+        *[("client", HIDDEN), ("server", described)] * 4,
+        *[("client", HIDDEN_BARE), ("server", answered("2", "D one", "C SELECT 1", "Z I"))] * 2,
+    ]
+    both(story, lambda: Desk(Telling()).log_in())
+    desk = Desk(Telling()).log_in()
+    effects = [e for who, data in story for e in short(desk, who, data)]
+    records = [e.entry for e in effects if isinstance(e, Record)]
+    assert [e.text for e in records] == ["SELECT secret_a"] * 6
+    assert len({e.decision for e in records}) == 6
+    told = b"".join(bytes(e.data) for e in effects if isinstance(e, ToClient))
+    assert told.count(answered("T 5.2,5.3")) == 4
+    passage = desk.session.passage
+    assert passage is not None
+    assert passage.client(HIDDEN)
+    assert passage.due is not None
 
 
 def test_a_newer_snapshot_closes_the_short_way_until_it_has_been_asked() -> None:
@@ -224,6 +265,9 @@ common = st.sampled_from(
         ["Q SELECT 1"],
         ["B ", "E", "S"],
         ["P : SELECT 1"],
+        ["B h", "D P:", "E", "S"],
+        ["B h", "E", "S"],
+        ["P : SELECT secret_a"],
     ]
 )
 often = st.lists(st.one_of(common, common, common, steps), min_size=1, max_size=12)
@@ -232,7 +276,7 @@ often = st.lists(st.one_of(common, common, common, steps), min_size=1, max_size=
 @settings(max_examples=200, deadline=None)
 @given(often, st.lists(st.integers(1, 4), min_size=1, max_size=4))
 def test_stories_of_common_batches_are_the_same_both_ways(parts: list[list[str]], at_once: list[int]) -> None:
-    story, turn = [["P a: SELECT 1", "S"]], 0
+    story, turn = [["P a: SELECT 1", "P h: SELECT secret_a", "S"]], 0
     while parts:
         n = at_once[turn % len(at_once)]
         turn += 1
@@ -243,7 +287,7 @@ def test_stories_of_common_batches_are_the_same_both_ways(parts: list[list[str]]
 
 REPLIES = "2/T 0.0/T 7.1/D one/C SELECT 1/Z I/Z T/Z E/n/E 42601 no/s/I/1/3/A x/N x/S search_path=hidden/G/H/c/d x/V/t"
 QUERIES = [sent("Q SELECT 7"), sent("Q SELECT\0 7"), sent("Q SELECT 7", "Q SELECT 8"), sent("Q INSERT 7")]
-SAID = [BATCH, BARE, QUERY, *QUERIES, UNNAMED, sent("B ", "E", "S"), sent("X")]
+SAID = [BATCH, BARE, HIDDEN, HIDDEN_BARE, QUERY, *QUERIES, UNNAMED, sent("B ", "E", "S"), sent("X")]
 replies = st.lists(st.sampled_from(REPLIES.split("/")), max_size=7)
 spoilt = st.one_of(
     st.just(lambda data: data),

@@ -104,7 +104,8 @@ class Prepared:
     `types` is None for one made by SQL PREPARE, which cannot be made again by a Parse. `epoch` is the number of Syncs
     that had been sent when it was parsed; `settled`: the server has said that it is there. `covered`: the entry written
     at Parse stands for the next execution too. `plain`: executing it changes nothing and moves no error's position.
-    `heard`: the end user whom its text names.
+    `steady`: it is rewritten, executing it changes nothing, and each execution is as the one before; what the server
+    owes for one is then `owed`: for Bind, Describe of the portal, Execute. `heard`: the end user whom its text names.
     """
 
     __slots__ = (
@@ -115,10 +116,12 @@ class Prepared:
         "judge",
         "key",
         "name",
+        "owed",
         "plain",
         "recorded",
         "sent",
         "settled",
+        "steady",
         "text",
         "transitions",
         "types",
@@ -154,10 +157,22 @@ class Prepared:
         self.plain = (
             self.weight is Weight.NONE and isinstance(decision, Allow) and not decision.origins and heard is None
         )
+        rewritten = isinstance(decision, Redact) and decision.grant is None
+        self.steady = rewritten and not self.transitions and heard is None
+        self.owed: tuple[Expected, Expected, Expected] | None = None
         self.heard = heard
         self.epoch = 0
         self.settled = False
         self.covered = True
+
+
+def owed_for(statement: Prepared) -> tuple[Expected, Expected, Expected]:
+    """What the server owes for an execution of a steady statement; the same each time, since nothing changes it."""
+    if statement.owed is None:
+        bind = Expected(BIND.kind, texts=(statement.text, statement.sent), origins=statement.origins)
+        describe = Expected(DESCRIBE.kind, origins=statement.origins) if statement.origins else DESCRIBE
+        statement.owed = bind, describe, Expected(EXECUTE.kind, statement=statement)
+    return statement.owed
 
 
 class Expected:
@@ -167,11 +182,25 @@ class Expected:
     for each statement of a Query; `at` counts those answered. `statement`: what a Parse makes or what is executed.
     `name`: the statement that a Close ends. `texts`: original and sent, where an error's position must be moved.
     `whose`: who asked, where the text named an end user itself. `kept`: rows that wait to be counted. `origins`: where
-    the outputs of each statement come from, for the client.
+    the outputs of each statement come from, for the client. `told`: the row description that was met last, and the
+    message that the client was sent instead.
     """
 
     __slots__ = (
-        *("at", "failed", "kept", "kind", "name", "origins", "refusal", "silent", "statement", "texts", "transitions"),
+        *(
+            "at",
+            "failed",
+            "kept",
+            "kind",
+            "name",
+            "origins",
+            "refusal",
+            "silent",
+            "statement",
+            "texts",
+            "told",
+            "transitions",
+        ),
         "whose",
     )
 
@@ -200,6 +229,7 @@ class Expected:
         self.at = 0
         self.failed = False
         self.kept: Kept | None = None
+        self.told: tuple[bytes, bytes] | None = None
 
 
 # The many that carry nothing are shared, and told by identity.

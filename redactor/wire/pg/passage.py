@@ -2,26 +2,37 @@
 
 Knows a few shapes: from the client one (Parse,) Bind, (Describe,) Execute, Sync of a statement that was decided before,
 or one Query, which is allowed and nothing else; from the server the whole, successful answer to one of them. Must not
-change or hold anything. Keeps: where it says yes, `requests` and `replies` would have passed the same bytes unchanged
-and left the same state; where it says no, nothing has been touched, and they see to it. (tests/wire/test_passage.py)
+hold anything. Keeps: where it says yes, `requests` and `replies` would have passed the same bytes, recorded the same and
+left the same state; where it says no, nothing has been touched, and they see to it. (tests/wire/test_passage.py)
 """
 
 from __future__ import annotations
 
 import math
 
-from redactor.model import Allow
-from redactor.wire.pg import behalf
-from redactor.wire.pg.conversation import BIND, DESCRIBE, EXECUTE, QUERY, SYNC, Conversation, Expected
-from redactor.wire.pg.framing import LARGEST, read_head
+from redactor.model import Allow, Record
+from redactor.wire.pg import behalf, messages
+from redactor.wire.pg.conversation import (
+    BIND,
+    DESCRIBE,
+    EXECUTE,
+    QUERY,
+    SYNC,
+    Conversation,
+    Expected,
+    Prepared,
+    owed_for,
+)
+from redactor.wire.pg.framing import LARGEST, frame, read_head
 from redactor.wire.pg.replies import Replies
 from redactor.wire.pg.requests import Requests
 
 _EXECUTE = b"E\0\0\0\x09\0\0\0\0\0"
 _DESCRIBE = b"D\0\0\0\x06P\0"
 _SYNC = b"S\0\0\0\x04"
+_BARE = BIND, EXECUTE, SYNC
 _TAILS: dict[bytes, tuple[Expected, ...]] = {
-    _EXECUTE + _SYNC: (BIND, EXECUTE, SYNC),
+    _EXECUTE + _SYNC: _BARE,
     _DESCRIBE + _EXECUTE + _SYNC: (BIND, DESCRIBE, EXECUTE, SYNC),
 }
 """What stands behind the Bind of an unnamed portal whose rows are all wanted, and what the server then owes."""
@@ -37,18 +48,29 @@ _READY = 6
 
 
 class Passage:
-    """The short way of a session that has logged in. Close it by `open = False`; nothing passes then."""
+    """The short way of a session that has logged in. Close it by `open = False`; nothing passes then.
 
-    __slots__ = ("_c", "_replies", "_requests", "open")
+    `due`: an execution that has just been let pass, and must be in the log before its bytes are sent; ask `record`.
+    """
+
+    __slots__ = ("_c", "_replies", "_requests", "due", "open")
 
     def __init__(self, conversation: Conversation, requests: Requests, replies: Replies) -> None:
         self._c = conversation
         self._requests = requests
         self._replies = replies
+        self.due: Prepared | None = None
         self.open = True
 
+    def record(self, now: float) -> Record:
+        """What must be durable before the bytes that have just been let pass are sent. Only where something is `due`."""
+        statement, self.due = self.due, None
+        assert statement is not None, "nothing is due"
+        c = self._c
+        return c.record(now, c.next_id(statement.decision), statement.decision, statement.text)
+
     def client(self, data: bytes) -> bool:
-        """Whether all these bytes may go to the server as they are; what it then owes has been noted."""
+        """Whether all these bytes may go to the server as they are; what it then owes has been noted. See `due`."""
         c = self._c
         if not self.open or c.blocked or c.copying or c.skipping or c.unsettled or c.schema_changed:
             return False
@@ -94,9 +116,20 @@ class Passage:
             c.queue.append(Expected(80, statement=statement))
         else:
             found = c.ahead.get(data[6:end])
-            if found is None or not found.plain or found.recorded or found.key is not c.key or found.judge is not judge:
+            if found is None or found.key is not c.key or found.judge is not judge:
                 return False
             if not found.settled and found.epoch != c.epoch:
+                return False
+            if not found.plain:
+                if not found.steady:
+                    return False
+                bind, describe, execute = owed_for(found)
+                owed = (bind, execute, SYNC) if owed is _BARE else (bind, describe, execute, SYNC)
+                if found.recorded:
+                    if not found.covered:
+                        self.due = found
+                    found.covered = False
+            elif found.recorded:
                 return False
             statement = found
         c.portals[b""] = statement
@@ -127,24 +160,26 @@ class Passage:
         c.remember(data, None)
         return True
 
-    def server(self, data: bytes) -> bool:
-        """Whether all these bytes may go to the client as they are; what they answer is owed no longer."""
+    def server(self, data: bytes) -> bytes | None:
+        """What may go to the client for all these bytes, which is nearly always they themselves; what they answer is
+        owed no longer. None: that is not for this way to say."""
         c = self._c
         if not self.open or c.blocked or c.copying or c.unsettled or c.schema_changed or c.keeping:
-            return False
+            return None
         replies = self._replies
         if replies.left or not replies.pending.empty or not self._requests.pending.empty:
-            return False
+            return None
         end = len(data) - _READY
         if end < 0:
-            return False
+            return None
         idle = data.endswith(_READY_IDLE)
         if (not idle and not data.endswith(_READY_BLOCK)) or idle is bool(c.context.levels):
-            return False
+            return None
         queue = c.queue
         owed = len(queue)
         if not owed:
-            return False
+            return None
+        sent = data
         at = answered = 0
         described = False
         parsed = None
@@ -152,57 +187,76 @@ class Passage:
         if head.kind == 80:
             parsed = head.statement
             if parsed is None or head.refusal is not None or head.silent or owed < 4 or not data.startswith(_PARSED):
-                return False
+                return None
             at, answered, head = 5, 1, queue[1]
-        if head is BIND:
+        told: Expected | None = None
+        if head.kind == 66 and head.refusal is None and not head.silent and head.whose is None:
             if owed < answered + 3 or not data.startswith(_BOUND, at):
-                return False
+                return None
             at, answered = at + 5, answered + 1
             head = queue[answered]
-            if head is DESCRIBE:
+            if head.kind == 68 and head.refusal is None and not head.silent and head.whose is None:
                 if owed < answered + 3:
-                    return False
-                answered += 1
+                    return None
+                answered, described_by = answered + 1, head
                 head = queue[answered]
                 if data.startswith(_NO_DATA, at):
                     at += 5
                 else:
                     described = True
-            if head is not EXECUTE or queue[answered + 1] is not SYNC:
-                return False
+                    told = described_by
+            if head is not EXECUTE and not (head.statement is not None and head.statement.steady and head.kind == 69):
+                return None
+            if queue[answered + 1] is not SYNC:
+                return None
             answered += 2
         elif head is QUERY and parsed is None:
             answered = 1
             described = data[0] == 84
         else:
-            return False
+            return None
         if described:
             kind, length = read_head(data, at)
             body, at = at + 5, at + 1 + length
-            if kind != 84 or length < 4 or at > end or (not c.exempt and data[body:at] not in c.shapes):
-                return False
+            if kind != 84 or length < 4 or at > end:
+                return None
+            shape = data[body:at]
+            if not c.exempt and shape not in c.shapes:
+                return None
+            if told is not None and told.origins:
+                sent = data[: body - 5] + _said(told, shape) + data[at:]
         while at < end:
             # rows, and one CommandComplete behind them
             kind, length = read_head(data, at)
             if length < 4 or length > LARGEST:
-                return False
+                return None
             at += 1 + length
             if kind == 67:
                 break
             if kind != 68:
-                return False
+                return None
         else:
-            return False
+            return None
         if at != end:
-            return False
+            return None
         if parsed is not None:
             c.confirm(parsed)
         if answered == owed:
             queue.clear()
             if idle and c.portals:
                 c.portals.clear()
-            return True
+            return sent
         while answered:
             queue.popleft()
             answered -= 1
-        return True
+        return sent
+
+
+def _said(described: Expected, shape: bytes) -> bytes:
+    """The row description that the client is sent for one of that body."""
+    known = described.told
+    if known is not None and known[0] == shape:
+        return known[1]
+    message = messages.with_origins(shape, described.origins[0]) or frame(b"T", shape)
+    described.told = shape, message
+    return message
