@@ -2,8 +2,8 @@
 
 Knows a few shapes: from the client one (Parse,) Bind, (Describe,) Execute, Sync of a statement that was decided before,
 or one Query, which is allowed and nothing else; from the server the whole, successful answer to one of them. Must not
-hold anything. Keeps: where it says yes, `requests` and `replies` would have passed the same bytes, recorded the same and
-left the same state; where it says no, nothing has been touched, and they see to it. (tests/wire/test_passage.py)
+hold anything. Keeps: where it says yes, `requests` and `replies` would have passed the same bytes, recorded the same
+and left the same state; where it says no, nothing has been touched, and they see to it. (tests/wire/test_passage.py)
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from redactor.wire.pg.conversation import (
     Prepared,
     owed_for,
 )
-from redactor.wire.pg.framing import LARGEST, frame, read_head
+from redactor.wire.pg.framing import HEADER, frame, past_alike, read_head
 from redactor.wire.pg.replies import Replies
 from redactor.wire.pg.requests import Requests
 
@@ -63,7 +63,7 @@ class Passage:
         self.open = True
 
     def record(self, now: float) -> Record:
-        """What must be durable before the bytes that have just been let pass are sent. Only where something is `due`."""
+        """What must be durable before the bytes just let pass are sent. Only where something is `due`."""
         statement, self.due = self.due, None
         assert statement is not None, "nothing is due"
         c = self._c
@@ -225,19 +225,13 @@ class Passage:
                 return None
             if told is not None and told.origins:
                 sent = data[: body - 5] + _said(told, shape) + data[at:]
-        while at < end:
-            # rows, and one CommandComplete behind them
-            kind, length = read_head(data, at)
-            if length < 4 or length > LARGEST:
-                return None
-            at += 1 + length
-            if kind == 67:
-                break
-            if kind != 68:
-                return None
-        else:
+        # rows, and one CommandComplete behind them
+        if data[at] == 68:
+            at = past_alike(data, at, end, 68)
+        if end - at < HEADER:
             return None
-        if at != end:
+        kind, length = read_head(data, at)
+        if kind != 67 or at + 1 + length != end:
             return None
         if parsed is not None:
             c.confirm(parsed)

@@ -28,7 +28,7 @@ from redactor.model import (
 )
 from redactor.wire.pg import encodings, messages, orders
 from redactor.wire.pg.conversation import BIND, DESCRIBE, EXECUTE, QUERY, SYNC, Conversation, Expected, moved_position
-from redactor.wire.pg.framing import HEADER, LARGEST, Pending, read_head, slice_of
+from redactor.wire.pg.framing import HEADER, LARGEST, Pending, past_alike, read_head, slice_of
 
 _Q, _P, _B, _D, _E, _C, _S, _F = b"QPBDECSF"
 _ROW, _COPY = b"Dd"
@@ -135,7 +135,7 @@ class Replies:
                         self.left = stop - end
                         at = end
                         break
-                    at = stop
+                    at = past_alike(data, stop, end, kind)
                     continue
                 if queue and length >= 4 and stop <= end:
                     # the ways of nearly all messages, without a call

@@ -15,7 +15,7 @@ from typing import assert_never
 
 from redactor.errors import ProtocolViolation, TooMuch
 from redactor.model import Allow, Decision, Effect, Problem, Redact, Refuse, Requester, ToServer
-from redactor.wire.pg import behalf, messages, orders
+from redactor.wire.pg import behalf, framing, messages, orders
 from redactor.wire.pg.conversation import (
     BIND,
     CALL,
@@ -166,7 +166,7 @@ class Requests:
                             at = stop
                             continue
                     elif kind == _d:
-                        at = stop
+                        at = framing.past_alike(data, stop, end, kind) if largest >= LARGEST else stop
                         continue
                 self._check(kind, length)
                 if stop > end and not c.skipping:
