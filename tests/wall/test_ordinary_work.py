@@ -27,6 +27,7 @@ WORK = [
     """INSERT INTO city.people ("Full Name", email, ward_id) VALUES ('Cy', 'cy@x.example', 1)""",
     """INSERT INTO city.people ("Full Name") VALUES ('Cy') RETURNING person_id""",
     """INSERT INTO city.people ("Full Name") VALUES ('Cy') RETURNING *""",
+    """INSERT INTO city.people ("Full Name", status, alien_no) VALUES ('Cy', 'told', NULL) RETURNING person_id, status""",
     """INSERT INTO city.people ("Full Name", email) VALUES ('A', 'ada@city.example') ON CONFLICT DO NOTHING""",
     """INSERT INTO city.people ("Full Name", email) VALUES ('A', 'ada@city.example') ON CONFLICT (email)
        DO UPDATE SET "Full Name" = excluded."Full Name" RETURNING person_id""",
@@ -79,7 +80,7 @@ READS = [
     "CREATE FUNCTION pg_temp.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE NOTICE ''%'', NEW; RETURN NEW; END';"
     " CREATE TRIGGER t BEFORE UPDATE ON city.people FOR EACH ROW EXECUTE FUNCTION pg_temp.f()",
     "CREATE TABLE city.asked (a text REFERENCES city.people (alien_no))",
-    "INSERT INTO city.people (\"Full Name\", status) VALUES ('x', 'y')",
+    "INSERT INTO city.people (\"Full Name\", status) VALUES ('x', 'y') RETURNING status",
     "UPDATE city.people SET alien_no = 'QZ0002'",
     "LOCK TABLE city.people IN ACCESS SHARE MODE; SELECT status FROM city.people",
 ]
