@@ -326,7 +326,10 @@ class Declare:
 
 @dataclass(frozen=True, slots=True)
 class SchemaChanged:
-    """Something that other sessions can see was created, altered or dropped: the snapshot must be made anew."""
+    """Something that others can see was made, altered or dropped: a new snapshot is needed. `roles`: who belongs to
+    which role may have changed, too."""
+
+    roles: bool = True
 
 
 _Setting: TypeAlias = SetPath | SetEncoding | SetRole | SetIdentity | SetOrder | ResetAll
@@ -497,6 +500,17 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True)
+class Outdate:
+    """The snapshot no longer stands: from here on nothing is decided, for anyone from whom something is hidden, in any
+    process, before a newer one is published. DDL has passed of a session from which nothing is hidden."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """Publish a snapshot that knows all that an `Outdate` told of, before anything more of this session is decided."""
+
+
+@dataclass(frozen=True, slots=True)
 class FindSecret:
     """Find out how `login` proves itself; what is found goes to the session's `secret_found`."""
 
@@ -518,7 +532,9 @@ class Close:
     reason: str
 
 
-Effect: TypeAlias = ToServer | ToClient | StartTLS | Record | Spend | Refresh | FindSecret | CheckToken | Close
+Effect: TypeAlias = (
+    ToServer | ToClient | StartTLS | Record | Spend | Refresh | Outdate | CatchUp | FindSecret | CheckToken | Close
+)
 
 
 # ------------------------------------------------------------------ the one question
@@ -545,7 +561,6 @@ class Judge(Protocol):
     @property
     def snapshot(self) -> str:
         """The snapshot's digest, as entries name it."""
-        ...
 
     def begin(self, requester: Requester, parameters: Mapping[str, str], search_path: str | None) -> Context | Problem:
         """The context in which a session starts, or why it may not.
@@ -553,11 +568,9 @@ class Judge(Protocol):
         `parameters`: the start-up message's, `options` included. `search_path`: what the server says it is once logged
         in; None while that is not known yet.
         """
-        ...
 
     def decide(self, requester: Requester, context: Context, text: str) -> Decision:
         """What is to become of a text, of one statement or several, in that context."""
-        ...
 
     def named(self, requester: Requester, relation: RelationName) -> RelationName | None:
         """What an error names instead of a partition, where which partition a row is in is hidden."""
@@ -567,28 +580,21 @@ class Judge(Protocol):
 
     def tokens(self, text: str) -> tuple[TokenPlace, ...] | None:
         """Where a text gives a token for an end user; None: the text cannot be read."""
-        ...
 
     def speaks_for(self, requester: Requester) -> frozenset[str]:
         """The issuers of the end users on whose behalf the requester's login may ask."""
-        ...
 
     def exempt(self, requester: Requester) -> bool:
         """Whether nothing in this database is hidden from the requester."""
-        ...
 
     def forbidden(self, requester: Requester) -> frozenset[tuple[int, int]]:
         """The (relation oid, attnum; 0: whole row) that no RowDescription to the requester may name."""
-        ...
 
     def knows(self, relation: int, number: int) -> bool:
         """Whether the snapshot has that column (attnum; 0 or less: any) of that relation (oid), or PostgreSQL has."""
-        ...
 
     def made_by(self, requester: Requester, relation: int) -> RelationName | None:
         """The name of a relation (oid) that is the requester's login's and that nobody has reviewed; else None."""
-        ...
 
     def tells(self, requester: Requester, sqlstate: str, relation: RelationName, detail: str) -> bool:
         """Whether the DETAIL of an error about that relation (fields s, t) would show hidden values."""
-        ...

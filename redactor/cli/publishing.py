@@ -35,6 +35,9 @@ LOOK_SECONDS = 5.0
 TOGETHER_SECONDS = 0.05
 """From being told of DDL to looking."""
 
+AGAIN_SECONDS = 1.0
+"""From a reading that failed to the next."""
+
 Maker = Callable[[Catalog, Policy, Review], Judge]
 
 
@@ -67,7 +70,8 @@ class Published:
         self._connection: asyncpg.Connection | None = None
         self._lock = asyncio.Lock()
         self._told = asyncio.Event()
-        self._begun = self._done = 0
+        self._begun = self._done = self._wanted = 0
+        self._catching_up: asyncio.Task[None] | None = None
 
     @property
     def differences(self) -> Differences:
@@ -94,6 +98,37 @@ class Published:
         async with self._lock:
             if self._done < wanted:
                 await self._read()
+
+    def settled(self) -> bool:
+        """Whether the judge in force knows all that `outdate` has told of."""
+        return self._done >= self._wanted
+
+    def outdate(self) -> None:
+        """The catalog has changed: until it has been read again, `settled` says no. Reads it, beside."""
+        self._wanted = self._begun + 1
+        if self._catching_up is None:
+            self._catching_up = asyncio.create_task(self._follow(), name="catch-up")
+
+    async def catch_up(self) -> None:
+        """Returns when the judge in force knows all that `outdate` has told of. Raises UpstreamError."""
+        wanted = self._wanted
+        async with self._lock:
+            if self._done < wanted:
+                await self._read()
+
+    async def _follow(self) -> None:
+        try:
+            while not self.settled():
+                # one reading for all the statements of a migration that come close together
+                await asyncio.sleep(TOGETHER_SECONDS)
+                try:
+                    await self.catch_up()
+                except RedactorError as e:
+                    # sessions that have to wait for it are told so; the next look tries again
+                    oplog.logger().warning("catalog cannot be read after a change", why=e.public)
+                    await asyncio.sleep(AGAIN_SECONDS)
+        finally:
+            self._catching_up = None
 
     async def replace(self, policy: Policy, review: Review) -> None:
         """Publish a judge by other files, and by the catalog as it is now. Raises UpstreamError."""
@@ -137,6 +172,10 @@ class Published:
 
     async def close(self) -> None:
         """Close redactor's own connection."""
+        if self._catching_up is not None:
+            self._catching_up.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._catching_up
         connection, self._connection = self._connection, None
         if connection is not None and not connection.is_closed():
             await connection.close(timeout=5)

@@ -19,6 +19,7 @@ WORKER = "REDACTOR_WORKER"
 """In a worker's environment: its number and the descriptor of its end of the line, as `2:5`."""
 
 Refresh = Callable[[], Awaitable[None]]
+Outdate = Callable[[], None]
 
 
 class Seat:
@@ -28,7 +29,7 @@ class Seat:
         self.number = number
         self._line = Line(end, self._hear, lost)
         self._proxy: Proxy | None = None
-        self._refreshes: Mapping[str, Refresh] = {}
+        self._refreshes: Mapping[str, tuple[Refresh, Outdate]] = {}
 
     @staticmethod
     def taken(lost: Callable[[], None]) -> Seat | None:
@@ -39,8 +40,8 @@ class Seat:
         number, _, descriptor = said.partition(":")
         return Seat(int(number), socket.socket(fileno=int(descriptor)), lost)
 
-    def open(self, proxy: Proxy, refreshes: Mapping[str, Refresh]) -> None:
-        """From now on clients may come. `refreshes`: by which each database's catalog is read anew."""
+    def open(self, proxy: Proxy, refreshes: Mapping[str, tuple[Refresh, Outdate]]) -> None:
+        """From now on clients may come. `refreshes`: by which each database's catalog is read anew, or is to be."""
         self._proxy, self._refreshes = proxy, refreshes
         self._line.tell("ready")
 
@@ -80,6 +81,13 @@ class Seat:
         if failed:
             raise RedactorError("another worker could not read the catalog again")
 
+    async def outdate_others(self, database: str) -> None:
+        """Tells the others that a catalog has changed; returns when they know. RedactorError where none can be told."""
+        try:
+            await self._line.ask("outdate", {"database": database})
+        except LineLost:
+            raise RedactorError("the other workers cannot be told that the catalog has changed") from None
+
     # -------------------------------------------------------------- what is asked of this one
 
     def _hear(self, what: str, message: Message, passed: socket.socket | None) -> Awaitable[object] | None:
@@ -94,6 +102,8 @@ class Seat:
                 return self._cancel(bytes.fromhex(message["key"]))
             case "refresh":
                 return self._refresh(str(message["database"]))
+            case "outdate":
+                return self._outdate(str(message["database"]))
             case _:
                 raise AssertionError(f"nobody says {what}")
 
@@ -104,7 +114,12 @@ class Seat:
     async def _refresh(self, database: str) -> bool:
         """Whether it failed."""
         try:
-            await self._refreshes[database]()
+            await self._refreshes[database][0]()
         except (TimeoutError, RedactorError, OSError, KeyError):
             return True
         return False
+
+    async def _outdate(self, database: str) -> None:
+        known = self._refreshes.get(database)
+        if known is not None:
+            known[1]()

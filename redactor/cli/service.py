@@ -217,6 +217,17 @@ async def _listening(
         if seat is not None:
             await seat.refresh_others(database)
 
+    async def outdate(database: str) -> None:
+        published[database].outdate()
+        if seat is not None:
+            await seat.outdate_others(database)
+
+    async def catch_up(database: str) -> None:
+        await published[database].catch_up()
+
+    def settled(database: str) -> bool:
+        return published[database].settled()
+
     upstreams = {name: d.upstream for name, d in settings.databases.items()}
     tls = _tls(settings.tls) if settings.tls else None
     limits = settings.limits
@@ -235,6 +246,9 @@ async def _listening(
             current=current,
             groups_of=groups_of,
             refresh=refresh,
+            settled=settled,
+            outdate=outdate,
+            catch_up=catch_up,
             log=log,
             providers=providers,
             neighbours=seat or Alone(room),
@@ -245,7 +259,7 @@ async def _listening(
     except OSError as e:
         raise CannotServe(why_not(settings, "listen", settings.listen, e)) from e
     if seat is not None:
-        seat.open(proxy, {name: one.refresh for name, one in published.items()})
+        seat.open(proxy, {name: (one.refresh, one.outdate) for name, one in published.items()})
     return proxy
 
 

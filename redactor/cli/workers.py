@@ -201,8 +201,8 @@ class Workers:
                 return None
             case "cancel":
                 return self._ask_others(worker, "cancel", {"key": message["key"]})
-            case "refresh":
-                return self._refresh(worker, str(message["database"]))
+            case "refresh" | "outdate":
+                return self._changed_here(worker, what, str(message["database"]))
             case _:
                 raise AssertionError(f"nobody says {what}")
 
@@ -226,11 +226,11 @@ class Workers:
             return None
         return [problem.sqlstate, problem.message, problem.detail, problem.hint]
 
-    async def _refresh(self, worker: Worker, database: str) -> object:
+    async def _changed_here(self, worker: Worker, what: str, database: str) -> object:
         for other in self._workers.values():
             if not other.ready:
                 other.stale.add(database)
-        return any(await self._ask_others(worker, "refresh", {"database": database}))
+        return any(await self._ask_others(worker, what, {"database": database}))
 
     async def _ask_others(self, worker: Worker, what: str, parts: Message) -> list[object]:
         """The answers of all workers that are ready but that one; of one that has just ended, there is none."""

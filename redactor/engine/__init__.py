@@ -63,6 +63,16 @@ _HARMLESS_KINDS = frozenset(
 )
 """What leaves definitions as they are; after anything else by an exempt requester the catalog is read again."""
 
+_OBJECT_KINDS = frozenset(
+    {
+        *("CreateStmt", "CreateTableAsStmt", "AlterTableStmt", "IndexStmt", "ReindexStmt", "DropStmt", "TruncateStmt"),
+        *("ViewStmt", "RefreshMatViewStmt", "CreateSeqStmt", "AlterSeqStmt", "CreateStatsStmt", "CommentStmt"),
+        *("CreateFunctionStmt", "CompositeTypeStmt", "CreateEnumStmt", "AlterEnumStmt", "CreateRangeStmt"),
+        *("CreateDomainStmt", "AlterDomainStmt", "CreateTrigStmt", "RuleStmt", "CreatePolicyStmt", "SelectStmt"),
+    }
+)
+"""What defines objects and runs nothing that could change who belongs to which role."""
+
 _FIRST_OF_USERS = 16384
 """Oids below are PostgreSQL's own (FirstNormalObjectId)."""
 
@@ -328,7 +338,8 @@ class Engine:
         transitions: list[tuple[Transition, ...]] = []
         for s in statements:
             into = s.kind == "SelectStmt" and "intoClause" in s.node["SelectStmt"]
-            transitions.append((SchemaChanged(),) if into or s.kind not in _HARMLESS_KINDS else ())
+            changes = into or s.kind not in _HARMLESS_KINDS
+            transitions.append((SchemaChanged(roles=s.kind not in _OBJECT_KINDS),) if changes else ())
         recorded = self._policy.record is not Recording.NONE
         shape = grammar.shape(source) if recorded else ""
         return Allow(Footprint(tuple(s.kind for s in statements)), tuple(transitions), (), shape, recorded)

@@ -166,6 +166,9 @@ async def serve(
     grants_of: GrantsOf | None = None,
     spend: SpendRows | None = None,
     neighbours: Neighbours | None = None,
+    settled: Callable[[str], bool] | None = None,
+    outdate: Callable[[str], Awaitable[None]] | None = None,
+    catch_up: Callable[[str], Awaitable[None]] | None = None,
     report: Report = _silent,
     clock: Callable[[], float] = time.time,
     new_id: Callable[[], str] = _new_id,
@@ -176,6 +179,9 @@ async def serve(
     `refresh(database)`: publishes a new snapshot, because the schema has changed; returns when it is published.
     `providers`: who signs tokens. `report`: is told what the operator should know; never a token or a statement.
     `grants_of`, `spend`: the disclosure orders, and how their rows are counted; without these there are none.
+    `outdate(database)`: sees to it that from its return on `settled(database)` is false, in every process, until a new
+    snapshot is published, and that one is; `catch_up(database)` returns when one is that knows of all that. Without
+    these the answer to DDL always waits for `refresh`.
     `neighbours`: the other processes of the service; without them this one is alone, and takes as many as come.
     `clock`: seconds since the epoch, UTC. `new_id`: names of sessions, at most 16 ASCII letters and digits.
     """
@@ -199,7 +205,8 @@ async def serve(
         entrance = Entrance(lambda login: logins.rule(login, name), _nonce, pretence, known.all)
         grants = None if grants_of is None or spend is None else partial(grants_of, name)
         current_here, groups_here = partial(current, name), partial(groups_of, name)
-        return Place(name, upstream.database, current_here, groups_here, entrance, identify, grants)
+        fresh = {} if settled is None else {"settled": partial(settled, name)}
+        return Place(name, upstream.database, current_here, groups_here, entrance, identify, grants, **fresh)
 
     places = {name: place(name, upstream) for name, upstream in settings.databases.items()}
     verifiers = Verifiers(logins, settings.databases)
@@ -219,6 +226,8 @@ async def serve(
         report,
         spend or _no_orders,
         neighbours or Alone(Room()),
+        outdate or refresh,
+        catch_up or refresh,
     )
     proxy = Proxy(services)
     await proxy.listen()

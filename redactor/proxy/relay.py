@@ -11,16 +11,18 @@ import asyncio
 import contextlib
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, assert_never, cast
 
 from redactor.errors import LogUnavailable, RedactorError, UpstreamError
 from redactor.model import (
+    CatchUp,
     CheckToken,
     Close,
     Effect,
     Entry,
     FindSecret,
+    Outdate,
     Problem,
     Record,
     Refresh,
@@ -31,6 +33,7 @@ from redactor.model import (
     Verdict,
 )
 from redactor.proxy import certificates, upstream
+from redactor.proxy.serverside import ServerSide
 from redactor.wire.pg import Channel, Session
 from redactor.wire.pg.passage import Passage
 
@@ -53,27 +56,6 @@ async def cancel(services: Services, key: bytes) -> bool:
     with contextlib.suppress(UpstreamError):  # a cancel request is never answered, whatever becomes of it
         await upstream.cancel(settings.databases[name], name, key, settings.connect_timeout)
     return True
-
-
-class _ServerSide(asyncio.Protocol):
-    """The server's connection; all it hears it tells the relay."""
-
-    __slots__ = ("_relay",)
-
-    def __init__(self, relay: Relay) -> None:
-        self._relay = relay
-
-    def data_received(self, data: bytes) -> None:
-        self._relay.server_data(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._relay.server_lost()
-
-    def pause_writing(self) -> None:
-        self._relay.server_full(True)
-
-    def resume_writing(self) -> None:
-        self._relay.server_full(False)
 
 
 class Relay(asyncio.Protocol):
@@ -299,7 +281,7 @@ class Relay(asyncio.Protocol):
                     return False
                 self._report(reason)
                 self._close()
-            case StartTLS() | Record() | Spend() | Refresh() | FindSecret() | CheckToken():
+            case StartTLS() | Record() | Spend() | Refresh() | Outdate() | CatchUp() | FindSecret() | CheckToken():
                 return False
             case _:
                 assert_never(effect)
@@ -387,7 +369,11 @@ class Relay(asyncio.Protocol):
             case Spend():
                 await self._spend(effect)
             case Refresh():
-                await self._refresh()
+                await self._refresh(self._services.refresh)
+            case CatchUp():
+                await self._refresh(self._services.catch_up)
+            case Outdate():
+                await self._outdate()
             case StartTLS():
                 await self._start_tls()
             case FindSecret(login):
@@ -460,7 +446,7 @@ class Relay(asyncio.Protocol):
         settings = self._services.settings
         try:
             server = await upstream.connect(
-                settings.databases[place.name], place.name, _ServerSide(self), settings.connect_timeout
+                settings.databases[place.name], place.name, ServerSide(self), settings.connect_timeout
             )
         except UpstreamError as error:
             self._services.counters.upstream_failures += 1
@@ -508,7 +494,21 @@ class Relay(asyncio.Protocol):
         details = {"login": session.login, "database": database, "address": address, "why": reason}
         self._services.report("login refused", details)
 
-    async def _refresh(self) -> None:
+    async def _outdate(self) -> None:
+        place = self._session.place
+        assert place is not None, "only a session that is ready changes a schema"
+        try:
+            await self._services.outdate(place.name)
+        except Exception:
+            self._not_refreshed()
+
+    def _not_refreshed(self) -> None:
+        # without a snapshot that knows of the change nothing more of this session can be decided
+        self._services.counters.refresh_failures += 1
+        problem = Problem("58000", "the catalog could not be read again after the schema changed")
+        self._instead(self._session.upstream_failed(problem))
+
+    async def _refresh(self, refresh: Callable[[str], Awaitable[None]]) -> None:
         place = self._session.place
         assert place is not None, "only a session that is ready changes a schema, or sees that it has changed"
         server = self._server
@@ -517,12 +517,9 @@ class Relay(asyncio.Protocol):
             self._server_paused = True
             server.pause_reading()
         try:
-            await self._services.refresh(place.name)
+            await refresh(place.name)
         except Exception:
-            # without a snapshot that knows of the change nothing more of this session can be decided
-            self._services.counters.refresh_failures += 1
-            problem = Problem("58000", "the catalog could not be read again after the schema changed")
-            self._instead(self._session.upstream_failed(problem))
+            self._not_refreshed()
             return
         self._wait_with(self._session.refreshed(self._clock()))
 

@@ -121,6 +121,8 @@ class Services:
     report: Report
     spend: SpendRows
     neighbours: Neighbours
+    outdate: Callable[[str], Awaitable[None]]
+    catch_up: Callable[[str], Awaitable[None]]
 
 
 Current = Callable[[str], Judge]

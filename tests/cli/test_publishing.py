@@ -13,6 +13,7 @@ import pytest
 
 from redactor import policy, review
 from redactor.catalog import Catalog
+from redactor.cli import reading
 from redactor.cli.publishing import Published
 from redactor.config import Database, Upstream
 from redactor.context import Context
@@ -162,3 +163,43 @@ async def test_no_judge_without_a_first_reading() -> None:
     p = published("postgresql://x@127.0.0.1:1/shop")
     with pytest.raises(UpstreamError, match=r"127\.0\.0\.1:1/shop"):
         await p.refresh()
+
+
+async def test_what_is_outdated_is_caught_up_with_by_whoever_waits_and_by_itself(shop: str) -> None:
+    p = published(shop)
+    await p.refresh()
+    assert p.settled()
+    for n in range(20):
+        await run(shop, f"CREATE TABLE drawer_{n} (id int)")
+        p.outdate()
+        assert not p.settled()
+    began = p.read_at
+    await p.catch_up()
+    assert p.settled()
+    assert has(p, "drawer_19")
+    assert p.read_at > began
+    await run(shop, "CREATE TABLE drawer_20 (id int)")
+    p.outdate()
+    async with asyncio.timeout(20):
+        while not p.settled():  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.02)
+    assert has(p, "drawer_20")
+    await p.close()
+
+
+async def test_what_cannot_be_caught_up_with_is_not_settled(shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    p = published(shop)
+    await p.refresh()
+
+    async def fails(*_: object) -> Catalog:
+        raise UpstreamError("the database is away")
+
+    with monkeypatch.context() as away:
+        away.setattr(reading, "read", fails)
+        p.outdate()
+        with pytest.raises(UpstreamError):
+            await p.catch_up()
+        assert not p.settled()
+    await p.catch_up()
+    assert p.settled()
+    await p.close()

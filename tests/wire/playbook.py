@@ -12,8 +12,8 @@ writes the whole story again: a test compares the two. Messages are written by t
               E portal · C S:name · S · H · X · F · d text · c · f
     server's: T oid.attnum,... · D value · C tag · Z I · E sqlstate message · S name=value · 1 2 3 n t s I G H c V
 
-Effects besides `server` and `client`: `record`, `refresh`, `close`. Decision ids are written `s-1`, `s-2` ...,
-whatever else is in them.
+Effects besides `server` and `client`: `record`, `refresh`, `outdate`, `catch up`, `close`. Decision ids are
+written `s-1`, `s-2` ..., whatever else is in them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import difflib
 import struct
 import textwrap
 
-from redactor.model import Close, Effect, Record, Refresh, StartTLS, ToClient, ToServer
+from redactor.model import CatchUp, Close, Effect, Outdate, Record, Refresh, StartTLS, ToClient, ToServer
 from redactor.wire.pg import Limits, Place, Session
 from redactor.wire.pg.framing import frame
 from redactor.wire.pg.messages import error_fields, origins
@@ -47,7 +47,10 @@ class Desk:
     def __init__(self, judge: WordJudge | None = None, login: str = "clerk", limits: Limits | None = None) -> None:
         self.judge = judge or WordJudge()
         self.login = login
-        place = Place("city", "city_upstream", lambda: self.judge, lambda login: frozenset())
+        self.settled = True
+        place = Place(
+            "city", "city_upstream", lambda: self.judge, lambda login: frozenset(), settled=lambda: self.settled
+        )
         self.session = Session("s", {"city": place}.get, "10.0.0.1", False, limits)
 
     def log_in(self) -> Desk:
@@ -212,6 +215,10 @@ def told(effects: list[Effect]) -> list[str]:
                 lines.append(f"record  {entry.decision} {entry.verdict.value} {entry.outcome}: {entry.text}")
             case Refresh():
                 lines.append("refresh")
+            case Outdate():
+                lines.append("outdate")
+            case CatchUp():
+                lines.append("catch up")
             case Close(reason):
                 lines.append(f"close  {reason}")
             case StartTLS():

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from redactor.model import Close
+from redactor.context import Context
+from redactor.model import Allow, Close, Decision, Requester, SchemaChanged
 from redactor.wire.pg import Limits
 from tests.wire.judges import WordJudge
-from tests.wire.playbook import Desk, play, server_message
+from tests.wire.playbook import Desk, client_message, play, server_message
 
 
 def test_what_is_allowed_passes_as_it_is() -> None:
@@ -264,6 +267,92 @@ def test_ddl_in_a_transaction_is_refreshed_at_its_end() -> None:
     refreshed
       server  Q SELECT * FROM t
     """)
+
+
+def test_who_sees_all_is_answered_at_once_and_what_others_ask_waits() -> None:
+    play(
+        """
+    client  Q CREATE TABLE t (n int) | Q SELECT * FROM t
+      server  Q CREATE TABLE t (n int)
+    server  C CREATE TABLE | Z I
+      client  C CREATE TABLE
+      outdate
+      client  Z I
+      server  Q SELECT * FROM t
+    """,
+        Seeing(login="root").log_in(),
+    )
+
+
+def test_what_may_have_changed_roles_is_waited_for_by_who_sees_all_too() -> None:
+    play(
+        """
+    client  Q CREATE ROLE r
+      server  Q CREATE ROLE r
+    server  C CREATE ROLE | Z I
+      client  C CREATE ROLE
+      refresh
+      client  Z I
+    """,
+        Seeing(login="root").log_in(),
+    )
+
+
+def test_while_the_snapshot_does_not_stand_nothing_is_judged_but_copies_go_on() -> None:
+    desk = Desk().log_in()
+    play(
+        """
+    client  Q COPY t FROM STDIN
+      server  Q COPY t FROM STDIN
+    server  G
+      client  G
+    """,
+        desk,
+    )
+    desk.settled = False
+    asked = len(desk.judge.texts)
+    play(
+        """
+    client  d one | c
+      server  d one | c
+    server  C COPY 1 | Z I
+      client  C COPY 1 | Z I
+    client  Q SELECT 1
+      catch up
+    client  P : SELECT 2 | B | E | S
+    """,
+        desk,
+    )
+    assert len(desk.judge.texts) == asked
+    assert desk.session.passage is not None
+    assert not desk.session.passage.client(client_message("Q SELECT 1"))
+    desk.settled = True
+    desk.judge = WordJudge("newer", refused="SELECT 1")
+    play(
+        """
+    refreshed
+      record  s-1 refused refused: SELECT 1
+      server  Q SELECT "redactor: refused, decision s-1" | P : SELECT 2 | B | E | S
+    """,
+        desk,
+    )
+
+
+class Seeing(Desk):
+    """Of somebody from whom nothing is hidden, and a judge that knows what defines roles."""
+
+    def __init__(self, login: str) -> None:
+        class Roles(WordJudge):
+            def decide(self, requester: Requester, context: Context, text: str) -> Decision:
+                decision = super().decide(requester, context, text)
+                if not isinstance(decision, Allow) or "ROLE" in text:
+                    return decision
+                said = [
+                    tuple(SchemaChanged(False) if t == SchemaChanged() else t for t in s) for s in decision.transitions
+                ]
+                return replace(decision, transitions=tuple(said))
+
+        super().__init__(Roles(), login)
 
 
 # ------------------------------------------------------------------ prepared statements

@@ -76,7 +76,8 @@ class Place:
     """A database as clients name it: its name upstream, its newest snapshot, and a login's groups there.
 
     `entrance`: how its logins are checked, where the proxy does that. `identify`: whom a token names of one of these
-    issuers at a time (seconds since the epoch), or why nobody. `grants`: a login's disclosure orders that have been
+    issuers at a time (seconds since the epoch), or why nobody. `settled`: whether the newest snapshot knows all that an
+    `Outdate` has told of. `grants`: a login's disclosure orders that have been
     approved and not used up, whatever the time; the same tuple as long as nothing has changed.
     """
 
@@ -87,6 +88,7 @@ class Place:
     entrance: Entrance | None = None
     identify: Callable[[str, frozenset[str], float], Identity | str] | None = None
     grants: Callable[[str], tuple[Grant, ...]] | None = None
+    settled: Callable[[], bool] = lambda: True
 
 
 def origins_of(decision: Decision) -> tuple[tuple[Origin, ...], ...]:
@@ -157,8 +159,8 @@ class Prepared:
         self.plain = (
             self.weight is Weight.NONE and isinstance(decision, Allow) and not decision.origins and heard is None
         )
-        rewritten = isinstance(decision, Redact) and decision.grant is None
-        self.steady = rewritten and not self.transitions and heard is None
+        steady = isinstance(decision, Redact) and decision.grant is None
+        self.steady = steady and not self.transitions and heard is None
         self.owed: tuple[Expected, Expected, Expected] | None = None
         self.heard = heard
         self.epoch = 0
@@ -268,6 +270,7 @@ class Conversation:
         "references",
         "refreshing",
         "requester",
+        "roles_changed",
         "schema_changed",
         "shapes",
         "shapes_size",
@@ -308,7 +311,7 @@ class Conversation:
         self.references: dict[int, tuple[Decision | None, str]] = {}
         self.refreshing = False
         self.blocked = False
-        self.schema_changed = False
+        self.schema_changed = self.roles_changed = False
         self.skipping = False
         self.copying = False
         self.fatal = False
@@ -408,7 +411,7 @@ class Conversation:
             self._show_prepared({statement.name: statement})
 
     def close(self, name: bytes) -> None:
-        """A Close has been sent for that statement."""
+        """A Close has been sent for it."""
         if self.ahead.pop(name, None) is not None and name:
             self._move_prepared(self.context.after(Deallocate(self.text_of(name))))
 
@@ -436,8 +439,9 @@ class Conversation:
                 case Finish(True, chain) if tag == b"ROLLBACK":
                     # COMMIT of a transaction that had failed
                     self.move(self.context.after(Finish(False, chain)))
-                case SchemaChanged():
+                case SchemaChanged(roles):
                     self.schema_changed = True
+                    self.roles_changed = self.roles_changed or roles
                 case Prepare(name, text, sent):
                     # nothing is known of the decision but what was sent: judged again before it is used
                     key = self.bytes_of(name)

@@ -74,6 +74,8 @@ class Passage:
         c = self._c
         if not self.open or c.blocked or c.copying or c.skipping or c.unsettled or c.schema_changed:
             return False
+        if not c.exempt and not c.place.settled():
+            return False
         requests = self._requests
         if requests.left or not requests.pending.empty or requests.ended or c.expiry != math.inf:
             return False

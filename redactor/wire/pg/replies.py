@@ -16,6 +16,7 @@ from redactor.model import (
     Close,
     Effect,
     Footprint,
+    Outdate,
     Problem,
     Record,
     Refresh,
@@ -302,7 +303,11 @@ class Replies:
             if not c.queue:
                 c.portals.clear()
             if c.schema_changed:
-                c.schema_changed = False
+                others_only = c.exempt and not c.roles_changed
+                c.schema_changed = c.roles_changed = False
+                if others_only:
+                    # whatever the newer snapshot says, nothing is hidden from this session
+                    return [Outdate()]
                 c.refreshing = c.blocked = True
                 return [Refresh()]
         elif not c.context.levels:

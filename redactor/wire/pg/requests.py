@@ -15,7 +15,7 @@ from typing import assert_never
 
 from redactor.errors import ProtocolViolation, TooMuch
 from redactor.model import Allow, Decision, Effect, Problem, Redact, Refuse, Requester, ToServer
-from redactor.wire.pg import behalf, framing, messages, orders
+from redactor.wire.pg import behalf, framing, messages, orders, standing
 from redactor.wire.pg.conversation import (
     BIND,
     CALL,
@@ -119,8 +119,7 @@ class Requests:
     def _walk(self, data: bytes, now: float, out: list[Effect]) -> None:
         c = self._c
         c.renew()
-        late = now >= c.expiry and not c.copying and not self._expired(out)
-        if late or not orders.settled(c, now, out):
+        if not standing.expired(c, now, out) or not orders.settled(c, now, out) or not standing.settled(c, out):
             self.pending.keep(data, 0)
             return
         owe, largest = c.queue.append, c.limits.message
@@ -209,17 +208,6 @@ class Requests:
             out.append(ToServer(slice_of(data, start, at)))
         if at < end and not self.ended:
             self.pending.keep(memoryview(data)[at:], enough)
-
-    def _expired(self, out: list[Effect]) -> bool:
-        """The end user's token is too old: from here on nothing is asked on their behalf, once what was is answered."""
-        c = self._c
-        if c.queue:
-            if not c.draining:
-                c.drain()
-                out.append(ToServer(messages.FLUSH))
-            return False
-        c.expire()
-        return True
 
     def _check(self, kind: int, length: int) -> None:
         if kind not in _KNOWN:
