@@ -400,9 +400,22 @@ class Engine:
         return Deciding(self, requester, world, context, Text(source), statements).run()[0]
 
 
+def _hint(source: bytes, error: SyntaxProblem) -> str:
+    """What PostgreSQL adds to a few of its grammar's errors (scan.l, parser.c, gram.y)."""
+    match error.public:
+        case "invalid Unicode escape":
+            escape = source.decode("utf-8", "replace")[error.position - 1 : error.position + 1]
+            long = escape.lower() == "\\u"
+            return "Unicode escapes must be " + (r"\uXXXX or \UXXXXXXXX." if long else r"\XXXX or \+XXXXXX.")
+        case "LIMIT #,# syntax is not supported":
+            return "Use separate LIMIT and OFFSET clauses."
+        case _:
+            return ""
+
+
 def _unreadable(source: bytes, error: RedactorError) -> Refuse:
     if isinstance(error, SyntaxProblem):
-        refused = imitation("42601", error.public, error.position)
+        refused = imitation("42601", error.public, error.position, _hint(source, error))
         # not SQL either: PostgreSQL says so before it says that a transaction has been aborted
         failing = Refuse.failing().removeprefix("SELECT ")
         return Refuse(failing, refused.problem, Footprint(), refused.hits, (), "<not read>")

@@ -22,6 +22,7 @@ _TABLE_PARTS = frozenset(
     {
         *("CreateStmt", "Constraint", "TableLikeClause", "PartitionSpec", "PartitionElem", "PartitionBoundSpec"),
         *("AlterTableStmt", "AlterTableCmd", "IndexStmt", "PartitionCmd", "CreateDomainStmt", "CompositeTypeStmt"),
+        "ReplicaIdentityStmt",
     }
 )
 _ASK = "Ask an owner whose policy role has may_ddl."
@@ -263,6 +264,42 @@ def create_domain(reading: Reading, node: Node, statement: Statement) -> None:
     del statement
 
 
+_TELLS_NOTHING = frozenset(
+    {"AT_DropColumn", "AT_DropConstraint", "AT_SetRelOptions", "AT_ResetRelOptions", "AT_ColumnDefault"}
+)
+"""What ALTER TABLE may do to a table that is not known: none of it looks at a row."""
+
+
+def _absent(reading: Reading, node: Node, relation: Node) -> bool:
+    """Whether a definition passes since what it changes IF EXISTS is not there, as far as is known."""
+    if (
+        not node.get("missing_ok")
+        or reading.names.relation(relation.get("schemaname"), relation["relname"]) is not None
+    ):
+        return False
+    told = [c["AlterTableCmd"] for c in node.get("cmds", ())]
+    harmless = all(
+        c.get("subtype") in _TELLS_NOTHING
+        or (c.get("subtype") == "AT_AddColumn" and "constraints" not in c["def"]["ColumnDef"])
+        for c in told
+    )
+    if harmless:
+        reading.transitions.append(SchemaChanged())
+    return harmless
+
+
+def _index(reading: Reading, relation: Node, what: str) -> bool:
+    """Whether a name is no relation's, and so an index's; raises where that is one of somebody else's table."""
+    schema, name = relation.get("schemaname"), relation["relname"]
+    if reading.names.relation(schema, name) is not None:
+        return False
+    for r in reading.world.catalog.relations.values():
+        if r.schema == (schema or r.schema) and any(i.name == name for i in r.indexes) and not reading.may_ddl:
+            raise of_kind(f"{what} of an index of {r.qualified}", "it is not the session's own", _ASK)
+    reading.transitions.append(SchemaChanged())
+    return True
+
+
 def _must_be_own(reading: Reading, relation: Node, what: str) -> None:
     found = reading.resolve(_ref(relation, Role.OTHER), located=False)
     if found is not None and not reading.may_ddl:
@@ -279,7 +316,13 @@ def create_index(reading: Reading, node: Node, statement: Statement) -> None:
 
 
 def alter_table(reading: Reading, node: Node, statement: Statement) -> None:
-    """ALTER TABLE of what the session made itself."""
+    """ALTER TABLE of what the session made itself, and ALTER INDEX."""
+    relation = node["relation"]
+    if node.get("objtype") == "OBJECT_INDEX" and _index(reading, relation, "ALTER INDEX"):
+        return
+    if _absent(reading, node, relation):
+        _check(reading, {"cmds": node.get("cmds", [])})
+        return
     _must_be_own(reading, node["relation"], "ALTER TABLE")
     _check(reading, {"cmds": node.get("cmds", [])})
     _check_keys(reading, node)
@@ -291,6 +334,10 @@ def rename(reading: Reading, node: Node, statement: Statement) -> None:
     """ALTER ... RENAME of what the session made itself."""
     if "relation" not in node:
         raise of_kind("ALTER ... RENAME", "it is not the session's own", _ASK)
+    if node.get("renameType") == "OBJECT_INDEX" and _index(reading, node["relation"], "ALTER INDEX"):
+        return
+    if _absent(reading, node, node["relation"]):
+        return
     _must_be_own(reading, node["relation"], "ALTER ... RENAME")
     own = reading.own(_ref(node["relation"], Role.OTHER))
     if own is not None and node.get("renameType") != "OBJECT_COLUMN":
@@ -352,6 +399,54 @@ def _words(item: Any) -> list[str]:
     if "TypeName" in item:
         return [i["String"]["sval"] for i in item["TypeName"]["names"]]
     return [item["String"]["sval"]] if "String" in item else []
+
+
+def create_schema(reading: Reading, node: Node, statement: Statement) -> None:
+    """CREATE SCHEMA: an empty one."""
+    if node.get("schemaElts"):
+        raise of_kind("CREATE SCHEMA with objects in it", "each is judged by itself", "Create the schema first.")
+    reading.transitions.append(SchemaChanged())
+    del statement
+
+
+def create_range(reading: Reading, node: Node, statement: Statement) -> None:
+    """CREATE TYPE ... AS RANGE, without functions of one's own."""
+    for item in node.get("params", ()):
+        option = item["DefElem"]
+        if option["defname"] not in ("subtype", "subtype_opclass", "collation", "multirange_type_name"):
+            raise of_kind(
+                f"CREATE TYPE ... AS RANGE with {option['defname']}", "what that function reads is not known", _ASK
+            )
+        if option["defname"] == "subtype":
+            _check(reading, option["arg"])
+    _made_type(reading, *_type_name(node["typeName"]))
+    del statement
+
+
+def grant(reading: Reading, node: Node, statement: Statement) -> None:
+    """GRANT and REVOKE on tables, views and sequences that the session made itself."""
+    why = "it changes what others may read in the database"
+    for item in node.get("objects", ()) or [{}]:
+        relation = item.get("RangeVar")
+        if relation is None or node.get("targtype") != "ACL_TARGET_OBJECT":
+            raise of_kind("GRANT or REVOKE", why, "Ask an approved owner to run it.")
+        found = reading.resolve(_ref(relation, Role.OTHER), located=False)
+        if found is not None:
+            raise of_kind(f"GRANT or REVOKE on {found.qualified}", why, "Ask an approved owner to run it.")
+    del statement
+
+
+def reindex(reading: Reading, node: Node, statement: Statement) -> None:
+    """REINDEX of what the session made itself."""
+    kind, relation = node.get("kind"), node.get("relation")
+    if relation is None or kind not in ("REINDEX_OBJECT_TABLE", "REINDEX_OBJECT_INDEX"):
+        raise of_kind("REINDEX of a schema or database", "it reads other people's tables", _ASK)
+    if kind == "REINDEX_OBJECT_INDEX" and _index(reading, relation, "REINDEX"):
+        return
+    found = reading.resolve(_ref(relation, Role.OTHER), located=False)
+    if found is not None and not (reading.may_ddl and reading.world.shield(found).open):
+        raise of_kind(f"REINDEX of {found.qualified}", "its time and its failing could tell of what is in it", _ASK)
+    del statement
 
 
 def truncate(reading: Reading, node: Node, statement: Statement) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from redactor.model import ColumnName, ColumnUse, Problem, RuleHit, Use
+from redactor.model import IMITATED, ColumnName, ColumnUse, Problem, RuleHit, Use
 
 REFUSED = "42501"
 NOT_UNDERSTOOD = "0A000"
@@ -95,5 +95,5 @@ def of_gap(what: str) -> Refused:
 
 def imitation(sqlstate: str, message: str, position: int = 0, hint: str = "") -> Refused:
     """The very error that PostgreSQL gives for a name or a text that it does not know."""
-    hits = (RuleHit("unknown-name", "what is not in the catalog is not reached"),)
+    hits = (RuleHit(IMITATED, "what is not in the catalog is not reached"),)
     return Refused(Problem(sqlstate, message, "", hint, position), hits)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 
-from redactor.model import MARK, Problem, Refuse
+from redactor.model import IMITATED, MARK, Problem, Refuse
 from redactor.wire.pg.encodings import codec_of
 
 
@@ -37,7 +37,8 @@ def quotable(id: str) -> str:
 def refusal_of(decision: Refuse, id: str) -> Refusal:
     """What the error of a refused statement becomes. The id is named, unless the problem imitates PostgreSQL's own."""
     problem = decision.problem
-    if problem.sqlstate in ("42501", "28000") or problem.sqlstate.startswith(("54", "0A")):
+    imitates = any(hit.rule == IMITATED for hit in decision.rules)
+    if not imitates and (problem.sqlstate in ("42501", "28000") or problem.sqlstate.startswith(("54", "0A"))):
         quoted = f"Decision {quotable(id)}."
         detail = f"{problem.detail.rstrip('.')}. {quoted}" if problem.detail else quoted
         problem = replace(problem, detail=detail)
