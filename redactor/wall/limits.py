@@ -1,12 +1,12 @@
 """The most that a login may hold of a relation or function, so that the database by itself shows it nothing hidden.
 
 Knows a judge's shields. Must not know what is granted. The rule: what the proxy would refuse in any case, or masks
-without reading it, needs no privilege; everything else stays. So hidden columns lose SELECT, and UPDATE, since the proxy
-lets nobody change what he may not see; of views also INSERT. A table's INSERT stays: a new row may have values there,
-or NULL and DEFAULT written out, and no value comes out by it. Other privileges to write go only where the proxy refuses
-every such write, because its outcome tells. TRIGGER goes because a trigger's function is handed whole rows, REFERENCES
-because a foreign key asks whether a value is there. Where a function that runs as its caller writes to a relation (a
-trigger that keeps a journal), the privileges to write stay: no value comes out by them.
+without reading it, needs no privilege; everything else stays. So hidden columns lose SELECT, and UPDATE, since the
+proxy lets nobody change what he may not see; of views also INSERT. A table's INSERT stays: a new row may have values
+there, or NULL and DEFAULT written out, and no value comes out by it. Other privileges to write go only where the proxy
+refuses every such write, because its outcome tells. TRIGGER goes because a trigger's function is handed whole rows,
+REFERENCES because a foreign key asks whether a value is there. Where a function that runs as its caller writes to a
+relation (a trigger that keeps a journal), the privileges to write stay: no value comes out by them.
 
 Two treatments read what they hide, and their columns stay readable unless `strict`: masks that keep a part of the
 value (a year, the last digits), and rows that are left out (`filter`).

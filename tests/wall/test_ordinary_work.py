@@ -27,7 +27,7 @@ WORK = [
     """INSERT INTO city.people ("Full Name", email, ward_id) VALUES ('Cy', 'cy@x.example', 1)""",
     """INSERT INTO city.people ("Full Name") VALUES ('Cy') RETURNING person_id""",
     """INSERT INTO city.people ("Full Name") VALUES ('Cy') RETURNING *""",
-    """INSERT INTO city.people ("Full Name", status, alien_no) VALUES ('Cy', 'told', NULL) RETURNING person_id, status""",
+    """INSERT INTO city.people ("Full Name", status, alien_no) VALUES ('Cy', 'told', NULL) RETURNING status""",
     """INSERT INTO city.people ("Full Name", email) VALUES ('A', 'ada@city.example') ON CONFLICT DO NOTHING""",
     """INSERT INTO city.people ("Full Name", email) VALUES ('A', 'ada@city.example') ON CONFLICT (email)
        DO UPDATE SET "Full Name" = excluded."Full Name" RETURNING person_id""",
