@@ -31,7 +31,8 @@ from redactor.tagging.exchange import read as read_labels
 from redactor.tagging.exchange import write as write_labels
 from redactor.tagging.facts import TableFacts, rows_in
 from redactor.tagging.judge import Finding, follow_keys, judge_each, judge_rows, suggest
-from redactor.tagging.pack import CORE, Pack, load
+from redactor.tagging.labels import CORE
+from redactor.tagging.pack import Pack, load
 from redactor.yamlfile import read as read_file
 
 

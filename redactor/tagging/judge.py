@@ -13,9 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from redactor.tagging.facts import ColumnFacts, Profile, TableFacts, tables_of
+from redactor.tagging.labels import CORE, LABELS, Label
 from redactor.tagging.names import pattern, spelled
-from redactor.tagging.pack import LABELS, Label, NameSpec, Pack
+from redactor.tagging.pack import NameSpec, Pack
+from redactor.tagging.reader import Reader
 from redactor.tagging.tables import Reading, Said, read
+from redactor.tagging.traits import traits_of
 from redactor.tagging.values import profile
 
 _NEAR = 0.08
@@ -46,6 +49,26 @@ _SENTENCE = 9
 
 _RECURS = 3
 """In this many tables of a source a column's name is that of a key, or of a stamp."""
+
+_AT_MOST = 0.9
+"""How sure the second reader alone can be."""
+
+_DOUBTED = 0.5
+"""What negatives must leave of a score for the second reader to be believed."""
+
+_LEAST = {"unknown": 0.4, "organisation": 0.8}
+"""The share that the second reader needs where the column is not, or not surely, about a person."""
+
+_KINDS: Mapping[Label, str] = {
+    "direct": "status",
+    "documentary": "document.identity",
+    "origin": "origin",
+    "programme": "programme",
+    "proxy": "proxy",
+    "trace": "trace",
+    "free_text": "free_text",
+}
+"""The tag for a label where nothing says which of its tags it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +107,47 @@ def judge(table: TableFacts, pack: Pack, recurring: frozenset[str] = frozenset()
         _finding(table, fact, said, reading, pack, fact.name in recurring)
         for fact, said in zip(table.columns, reading.columns, strict=True)
     ]
+    if pack.reader is not None:
+        made = _read_again(table, reading, made, pack, pack.reader)
     return [_paired(f, fact, made, pack) for f, fact in zip(made, table.columns, strict=True)]
+
+
+def _read_again(table: TableFacts, reading: Reading, made: list[Finding], pack: Pack, reader: Reader) -> list[Finding]:
+    """The findings, with those of the second reader where the names said nothing."""
+    out = []
+    each = traits_of(table, reading, [f.label for f in made], pack.vocabulary)
+    for f, fact, said, traits in zip(made, table.columns, reading.columns, each, strict=True):
+        # where values were looked at, a name that says nothing to anyone is left to them
+        left_to_values = fact.profile is not None and pack.vocabulary.opaque(fact.name)
+        if f.label == "none" and not fact.key and said.who != "nobody" and not left_to_values:
+            f = _seen_by(reader, f, traits, said, reading, pack)
+        out.append(f)
+    return out
+
+
+def _seen_by(
+    reader: Reader, finding: Finding, traits: tuple[str, ...], said: Said, reading: Reading, pack: Pack
+) -> Finding:
+    shares = reader.shares(traits)
+    share, least = sum(shares[label] for label in CORE), _LEAST.get(said.who, reader.core)
+    among: Iterable[Label] = (label for label in LABELS if label in CORE)
+    if share < least:
+        share, least, among = 1 - shares["none"], max(reader.other, _LEAST.get(said.who, 0)), LABELS[:-1]
+    if share < least:
+        return finding
+    label = max(among, key=lambda one: shares[one])
+    known = finding.tag if finding.tag and pack.tags[finding.tag].label == label else ""
+    tag = known or _KINDS.get(label, "")
+    if tag not in pack.tags:
+        return finding
+    of_label = [tag, *(t for t, spec in pack.tags.items() if spec.label == label)]
+    if any(_taken_away(t, label, said.words, said, reading, pack)[0] < _DOUBTED for t in of_label):
+        return finding
+    sure = round(pack.threshold + (_AT_MOST - pack.threshold) * (share - least) / (1 - least), 3)
+    why = "reads like columns of other systems that are " + label
+    if reasons := reader.reasons(traits, label):
+        why += f": {reasons}"
+    return replace(finding, label=label, tag=tag, confidence=sure, evidence=(why,))
 
 
 def _paired(finding: Finding, fact: ColumnFacts, others: Sequence[Finding], pack: Pack) -> Finding:

@@ -12,31 +12,18 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from redactor.errors import ConfigurationError, Fault
+from redactor.tagging.labels import LABELS, Label
 from redactor.tagging.names import first_words, words_in
+from redactor.tagging.reader import Reader
+from redactor.tagging.reader import load as load_reader
 from redactor.tagging.words import Vocabulary, singular
-
-Label = Literal["direct", "documentary", "origin", "programme", "proxy", "trace", "free_text", "none"]
-LABELS: Final[tuple[Label, ...]] = (
-    "direct",
-    "documentary",
-    "origin",
-    "programme",
-    "proxy",
-    "trace",
-    "free_text",
-    "none",
-)
-"""In order of precedence: where two fit a column, the first wins."""
-
-CORE: Final[frozenset[Label]] = frozenset({"direct", "documentary", "origin", "programme"})
-"""The labels whose columns must not be missed."""
 
 WHO: Final = ("person", "unknown", "organisation", "nobody")
 SHIPPED: Final = Path(__file__).parent / "pack"
@@ -140,7 +127,8 @@ class ValueSpec(_Model):
 
 @dataclass(frozen=True)
 class Pack:
-    """A loaded pack. `weights`: label, or tag, to who to factor. `labels`: another system's label to a tag or root."""
+    """A loaded pack. `weights`: label, or tag, to who to factor. `labels`: another system's label to a tag or root.
+    `reader`: the second reader, if there is one."""
 
     tags: dict[str, TagSpec]
     contexts: dict[str, ContextSpec]
@@ -151,9 +139,10 @@ class Pack:
     threshold: float
     vocabulary: Vocabulary
     labels: dict[str, str]
-    _names: list[tuple[str, NameSpec]] = field(default_factory=list, repr=False, compare=False)
-    _by_word: dict[str, list[int]] = field(default_factory=dict, repr=False, compare=False)
-    _always: list[int] = field(default_factory=list, repr=False, compare=False)
+    reader: Reader | None = None
+    _names: list[tuple[str, NameSpec]] = field(default_factory=list, init=False, repr=False, compare=False)
+    _by_word: dict[str, list[int]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _always: list[int] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for tag, spec in self.tags.items():
@@ -326,6 +315,7 @@ def _build(raw: dict[str, Any], where: str) -> Pack:
         float(raw.get("threshold", 0.5)),
         vocabulary,
         {str(k).lower(): str(v) for k, v in raw.get("labels", {}).items()},
+        load_reader(),
     )
 
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from redactor.tagging.facts import rows_in
 from redactor.tagging.judge import Finding, judge_each
-from redactor.tagging.pack import CORE, LABELS, Label, Pack, load
+from redactor.tagging.labels import CORE, LABELS, Label
+from redactor.tagging.pack import Pack, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,10 @@ class Figures:
 
 
 def compare(rows: Sequence[Mapping[str, Any]], pack: Pack) -> list[Case]:
-    """Every labelled row with its finding. The tables are judged whole, without their labels."""
-    return [Case(str(row.get("source") or ""), row, row["label"], found) for row, found in judge_each(rows, pack)]
+    """Every labelled row with its finding. The tables are judged whole, without their labels; a column that nobody can
+    label (`x`) is judged with its table and left out."""
+    each = judge_each(rows, pack)
+    return [Case(str(row.get("source") or ""), row, row["label"], found) for row, found in each if row["label"] != "x"]
 
 
 def figures(cases: Iterable[Case]) -> Figures:

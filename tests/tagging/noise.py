@@ -11,7 +11,8 @@ from collections import Counter
 
 from redactor.tagging.facts import ColumnFacts, TableFacts
 from redactor.tagging.judge import Finding, judge
-from redactor.tagging.pack import CORE, LABELS, Pack, load
+from redactor.tagging.labels import CORE, LABELS
+from redactor.tagging.pack import Pack, load
 from redactor.tagging.values import profile
 from tests.tagging.makers import HARMLESS, LOOK_ALIKES, PROTECTED, Maker
 

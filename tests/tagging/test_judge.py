@@ -147,7 +147,12 @@ def test_rows_of_one_table_are_judged_together_wherever_they_stand() -> None:
 
 @pytest.mark.parametrize(
     ("file", "recall", "precision"),
-    [("held_out.txt", 0.96, 0.96), ("held_out_2.txt", 0.9, 0.96), ("standards.txt", 0.95, 0.95)],
+    [
+        ("held_out.txt", 0.98, 0.93),
+        ("held_out_2.txt", 0.94, 0.95),
+        ("standards.txt", 0.98, 0.95),
+        ("fixtures/round_5.txt", 0.96, 0.9),
+    ],
 )
 def test_figures_on_made_up_schemas_do_not_fall(file: str, recall: float, precision: float) -> None:
     f = figures(compare(rows(file), PACK))
@@ -160,7 +165,7 @@ def test_figures_on_made_up_schemas_do_not_fall(file: str, recall: float, precis
 def test_the_report_counts_right() -> None:
     labelled = [
         {"source": "s", "table": "people", "column": "us_citizen", "label": "direct"},
-        {"source": "s", "table": "people", "column": "shoe_size", "label": "trace"},
+        {"source": "s", "table": "people", "column": "updated_at", "label": "trace"},
         {"source": "s", "table": "people", "column": "last_name", "label": "none"},
         {"source": "s", "table": "people", "column": "i94_number", "label": "direct"},
     ]

@@ -10,7 +10,8 @@ from ruamel.yaml import YAML
 from redactor.errors import ConfigurationError
 from redactor.tagging.facts import ColumnFacts, TableFacts
 from redactor.tagging.judge import judge
-from redactor.tagging.pack import LABELS, WHO, load
+from redactor.tagging.labels import LABELS
+from redactor.tagging.pack import WHO, load
 from redactor.tags import is_tag
 
 POLICIES = Path(__file__).parents[2] / "policies"

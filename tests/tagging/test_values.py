@@ -9,7 +9,8 @@ import pytest
 from redactor.tagging.checks import curp, itin, mrz, mrz_digit, receipt, ssn, vin
 from redactor.tagging.facts import ColumnFacts, TableFacts
 from redactor.tagging.judge import Finding, judge
-from redactor.tagging.pack import CORE, load
+from redactor.tagging.labels import CORE
+from redactor.tagging.pack import load
 from redactor.tagging.values import profile
 from tests.tagging.makers import HARMLESS, LOOK_ALIKES, PROTECTED, Maker
 from tests.tagging.noise import found as dirty_finding

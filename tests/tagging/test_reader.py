@@ -1,0 +1,118 @@
+"""The second reader: what it adds, what it leaves alone, and that its weights are what they should be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from redactor.errors import ConfigurationError
+from redactor.tagging.facts import ColumnFacts, Profile, TableFacts, tables_of
+from redactor.tagging.judge import Finding, judge, suggest
+from redactor.tagging.labels import CORE, LABELS
+from redactor.tagging.pack import load
+from redactor.tagging.reader import Reader
+from redactor.tagging.reader import load as load_reader
+from tests.tagging.made_up import rows
+
+PACK = load()
+NAMES = replace(PACK, reader=None)
+
+
+def table(name: str, *columns: str) -> TableFacts:
+    return TableFacts(name, tuple(ColumnFacts(c, "varchar(40)") for c in columns))
+
+
+def one(reader: Reader, at: int, *columns: str, name: str = "clients") -> Finding:
+    return judge(table(name, *columns), replace(PACK, reader=reader))[at]
+
+
+def certain(trait: str, label: str) -> Reader:
+    """A reader to whom one trait says all."""
+    row = tuple(40.0 if known == label else 0.0 for known in LABELS)
+    return Reader({trait: row}, tuple(5.0 if known == "none" else 0.0 for known in LABELS), 0.25, 0.6)
+
+
+def test_it_speaks_where_the_names_say_nothing() -> None:
+    reader = certain("w:zorp", "origin")
+    assert judge(table("clients", "zorp", "first_name"), NAMES)[0].label == "none"
+    found = one(reader, 0, "zorp", "first_name")
+    assert (found.label, found.tag) == ("origin", "origin")
+    assert PACK.threshold <= found.confidence <= 0.9
+    assert found.evidence == ("reads like columns of other systems that are origin: the word 'zorp'",)
+
+
+def test_it_never_changes_what_the_names_said() -> None:
+    for file in ("held_out.txt", "fixtures/open_data.txt"):
+        tables = list(tables_of(rows(file)))
+        for by_names, found in zip(suggest(tables, NAMES), suggest(tables, PACK), strict=True):
+            assert by_names.label in ("none", found.label)
+            if by_names.label != "none":
+                assert found == by_names
+
+
+def test_what_negatives_explain_is_left_alone() -> None:
+    reader = certain("w:visa", "documentary")
+    assert one(reader, 0, "visa_card_last4", "cvv", "amount", name="payments").label == "none"
+
+
+def test_a_list_of_codes_is_left_alone() -> None:
+    assert one(certain("w:name", "origin"), 0, "name", "iso_code", name="countries").label == "none"
+
+
+def test_keys_are_left_alone() -> None:
+    pack = replace(PACK, reader=certain("w:zorp", "origin"))
+    key = TableFacts("clients", (ColumnFacts("zorp", key=True), ColumnFacts("first_name")))
+    assert judge(key, pack)[0].label == "none"
+
+
+def test_a_name_that_says_nothing_is_left_to_its_values() -> None:
+    pack = replace(PACK, reader=certain("g:^c5", "origin"))
+    seen = Profile(100, 100, 90, 8.0, 1.0)
+    assert judge(table("t1", "c5", "first_name"), pack)[0].label == "origin"
+    looked_at = TableFacts("t1", (ColumnFacts("c5", profile=seen), ColumnFacts("first_name")))
+    assert judge(looked_at, pack)[0].label == "none"
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("vendor_master", ["vendor_id", "vendor_name", "country", "country_of_origin", "tax_id", "currency"]),
+        ("payment", ["payment_id", "amount", "visa_card_last4", "visa_auth_code", "card_brand", "paid_at"]),
+        ("tickets", ["id", "subject", "status", "priority", "queue", "opened_at", "closed_at"]),
+        ("alien_species", ["species_id", "latin_name", "origin", "native_range", "first_record_year"]),
+        ("user_interface", ["theme", "ui_language", "default_locale", "font_size"]),
+        ("products", ["sku", "title", "country_of_manufacture", "origin", "weight", "price"]),
+        ("books", ["isbn", "title", "language", "country", "publisher", "edition"]),
+        ("apartments", ["unit", "rent", "residency_status", "floor", "permit_number"]),
+        ("shipments", ["tracking_no", "origin_port", "destination_country", "customs_entry_date"]),
+        ("api_keys", ["token", "status", "expires_at", "issued_at", "issuer"]),
+        ("parking_permits_types", ["code", "description", "active"]),
+        ("servers", ["hostname", "country", "region", "status", "os_version"]),
+        ("matches", ["home_team", "away_team", "country", "race_number", "season", "status"]),
+        ("species_observation", ["taxon", "native_status", "naturalized", "habitat", "observed_on"]),
+        ("document_templates", ["document_type", "language", "issue_number", "version"]),
+        ("flights", ["flight_no", "departure_country", "arrival_time", "gate", "status"]),
+    ],
+)
+def test_hard_negatives_stay_below_the_threshold(name: str, columns: list[str]) -> None:
+    found = judge(table(name, *columns), PACK)
+    assert [f for f in found if f.label in CORE or f.label == "proxy"] == []
+
+
+def test_weights_are_checked(tmp_path: Path) -> None:
+    assert load_reader(tmp_path / "none.json") is None
+    for n, text in enumerate(("[]", "{}", '{"labels": ["direct"]}', "not JSON")):
+        file = tmp_path / f"{n}.json"
+        file.write_text(text)
+        with pytest.raises(ConfigurationError, match="second reader"):
+            load_reader(file)
+
+
+def test_the_shipped_weights_are_there() -> None:
+    reader = load_reader()
+    assert reader is not None
+    assert len(reader.weights) > 5000
+    shares = reader.shares(["w:passport", "who:person"])
+    assert sum(shares.values()) == pytest.approx(1)
