@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from redactor.catalog import Catalog, Function, Relation
+from redactor.sql.quote import identifier
 
 PUBLIC = ""
 WHOLE = ""
@@ -120,6 +121,23 @@ def covered(atom: Atom, by: Iterable[Atom]) -> bool:
 def reach(catalog: Catalog, login: str) -> tuple[str, ...]:
     """The roles whose grants a login can use: itself, those that it is a member of, PUBLIC."""
     return (login, *sorted(catalog.groups_of(login)), PUBLIC)
+
+
+def holders(catalog: Catalog, login: str, role: str) -> tuple[str, ...]:
+    """Of a login and its groups those that are members of a role themselves: where a REVOKE has to be aimed at."""
+
+    def members(of: str) -> frozenset[str]:
+        known = catalog.roles.get(of)
+        return known.member_of if known is not None else frozenset()
+
+    chain = (login, *sorted(catalog.groups_of(login)))
+    return tuple(r for r in chain if role in members(r) and not any(role in members(m) for m in members(r)))
+
+
+def revoke(catalog: Catalog, logins: Iterable[str], role: str) -> str:
+    """The command that ends a membership, whichever groups it goes through."""
+    found = dict.fromkeys(h for login in logins for h in holders(catalog, login, role))
+    return f"REVOKE {identifier(role)} FROM {', '.join(map(identifier, found))};"
 
 
 def requesters(catalog: Catalog) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 from redactor.catalog import Relation
 from redactor.drift import Differences
+from redactor.sql.quote import identifier
 from redactor.wall import holes
 from redactor.wall.findings import Finding, fail, listed, ok, warn
-from redactor.wall.grants import Holdings
+from redactor.wall.grants import Holdings, revoke
 from redactor.wall.holes import READS_ALL, Hole
 from redactor.wall.limits import Limits
 
@@ -25,7 +26,7 @@ def judge(limits: Limits, holdings: Holdings) -> Iterator[Finding]:
         if hole.kind != "superuser":  # a check of its own, since no grant binds them
             ways.setdefault((hole.kind, hole.through, hole.shows), []).append(hole)
     for (kind, through, shows), found in sorted(ways.items()):
-        yield _finding(kind, through, shows, found)
+        yield _finding(limits, kind, through, shows, found)
     if not any(shows for _, _, shows in ways):
         bound = holes.logins(limits)
         yield ok(_CHECK, f"no ordinary login ({len(bound)} of them) has a right to read what is hidden")
@@ -40,17 +41,18 @@ def judge(limits: Limits, holdings: Holdings) -> Iterator[Finding]:
         )
 
 
-def _finding(kind: str, through: str, shows: bool, found: list[Hole]) -> Finding:
+def _finding(limits: Limits, kind: str, through: str, shows: bool, found: list[Hole]) -> Finding:
     logins = sorted({h.login for h in found})
     what = listed(dict.fromkeys(_target(h) for h in found), 4)
     who = listed(logins, 4)
+    harden = f"redactor harden {limits.catalog.database}{' --strict' * limits.strict} prints the REVOKE."
     if not shows:
         asked = ", ".join(sorted({p for h in found for p in h.privileges}))
         return warn(
             _CHECK,
             f"{who}: {asked} on {what}, through {through}",
             "No value comes out by it, but whether the write succeeds may answer a question; the proxy refuses it.",
-            "redactor harden prints the REVOKE.",
+            harden,
         )
     why = "If the proxy ever made a mistake, or were gone past, the database itself would show the values."
     match kind:
@@ -59,21 +61,21 @@ def _finding(kind: str, through: str, shows: bool, found: list[Hole]) -> Finding
                 _CHECK,
                 f"{who} owns, or is a member of {through} who owns, {what}",
                 "An owner can grant himself everything back; no REVOKE holds.",
-                f"REASSIGN OWNED BY {through} TO a role that nobody logs in as; or approve the login.",
+                f"REASSIGN OWNED BY {identifier(through)} TO a role that nobody logs in as; or approve the login.",
             )
         case "reads all":
             return fail(
                 _CHECK,
                 f"{who} can read every table: member of {READS_ALL}",
                 why,
-                f"REVOKE {READS_ALL} FROM {logins[0]};",
+                revoke(limits.catalog, logins, READS_ALL),
             )
         case "membership":
             return fail(
                 _CHECK,
                 f"{who} can use what is granted to the login {through}: {what}",
                 why,
-                f"REVOKE {through} FROM {logins[0]};",
+                revoke(limits.catalog, logins, through),
             )
         case _:
             granted = "PUBLIC" if through == "public" else through
@@ -81,7 +83,7 @@ def _finding(kind: str, through: str, shows: bool, found: list[Hole]) -> Finding
                 _CHECK,
                 f"{who} can read {what}, by what is granted to {granted}",
                 why,
-                "redactor harden prints the REVOKE.",
+                harden,
             )
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from redactor.model import RelationName
+from redactor.sql.quote import identifier
 from redactor.wall.findings import Finding, fail, listed, ok, unknown, warn
-from redactor.wall.grants import PUBLIC, reach
+from redactor.wall.grants import PUBLIC, reach, revoke
 from redactor.wall.limits import Limits
 
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -139,7 +140,7 @@ def _roles(server: Server, limits: Limits) -> Iterator[Finding]:
             "unlogged superusers",
             f"statements of {listed(unlogged)} are logged nowhere when they come past the proxy",
             "Nobody would ever know what was read.",
-            f"ALTER ROLE {unlogged[0]} SET log_statement = 'all';",
+            " ".join(f"ALTER ROLE {identifier(n)} SET log_statement = 'all';" for n in unlogged),
         )
     bound = [r for r in server.roles if r.login and not r.superuser and not limits.approved(r.name)]
     for r in bound:
@@ -148,14 +149,15 @@ def _roles(server: Server, limits: Limits) -> Iterator[Finding]:
                 "replication logins",
                 f"{r.name} has REPLICATION",
                 "It can copy the whole server, or follow every change of it, past every grant.",
-                f"ALTER ROLE {r.name} NOREPLICATION; or admit it from the standby's address alone in pg_hba.conf.",
+                f"ALTER ROLE {identifier(r.name)} NOREPLICATION; or admit it from the standby's address alone in"
+                " pg_hba.conf.",
             )
         if r.bypass_rls:
             yield warn(
                 "BYPASSRLS",
                 f"{r.name} has BYPASSRLS",
                 "Row policies do not bind it.",
-                f"ALTER ROLE {r.name} NOBYPASSRLS;",
+                f"ALTER ROLE {identifier(r.name)} NOBYPASSRLS;",
             )
         if r.createrole:
             older = server.version < 160000
@@ -165,7 +167,7 @@ def _roles(server: Server, limits: Limits) -> Iterator[Finding]:
                 "Before PostgreSQL 16 it can make itself a member of any approved role."
                 if older
                 else "It can make logins, which the policy may then take for approved ones by their names.",
-                f"ALTER ROLE {r.name} NOCREATEROLE;",
+                f"ALTER ROLE {identifier(r.name)} NOCREATEROLE;",
             )
         mine = reach(catalog, r.name)
         for power, why in POWERS.items():
@@ -174,11 +176,12 @@ def _roles(server: Server, limits: Limits) -> Iterator[Finding]:
                     "powers",
                     f"{r.name} is a member of {power}",
                     f"It {why}.",
-                    f"REVOKE {power} FROM {r.name};",
+                    revoke(catalog, [r.name], power),
                 )
         for watcher, why in WATCHERS.items():
             if watcher in mine and r.name != server.login:
-                yield warn("watchers", f"{r.name} is a member of {watcher}", f"It {why}.", f"REVOKE {watcher} FROM it.")
+                ends = revoke(catalog, [r.name], watcher)
+                yield warn("watchers", f"{r.name} is a member of {watcher}", f"It {why}.", ends)
         for role in mine:
             other = catalog.roles.get(role)
             if role in (PUBLIC, r.name) or other is None:
@@ -188,14 +191,14 @@ def _roles(server: Server, limits: Limits) -> Iterator[Finding]:
                     "becoming another",
                     f"{r.name} can SET ROLE to the superuser {role}",
                     "It is a superuser whenever it likes.",
-                    f"REVOKE {role} FROM {r.name};",
+                    revoke(catalog, [r.name], role),
                 )
             elif other.can_login and limits.approved(role):
                 yield fail(
                     "becoming another",
                     f"{r.name} can become {role}, who is approved",
                     "The policy approves the login, and the database lets another have its rights.",
-                    f"REVOKE {role} FROM {r.name};",
+                    revoke(catalog, [r.name], role),
                 )
         above = [a for a in r.admin_of if a not in mine or _approves(a, limits)]
         if above:
@@ -203,7 +206,7 @@ def _roles(server: Server, limits: Limits) -> Iterator[Finding]:
                 "becoming another",
                 f"{r.name} has ADMIN OPTION on {listed(above)}",
                 "It can make itself a member of them.",
-                f"REVOKE ADMIN OPTION FOR {above[0]} FROM {r.name};",
+                " ".join(f"REVOKE ADMIN OPTION FOR {identifier(a)} FROM {identifier(r.name)};" for a in above),
             )
 
 
@@ -216,14 +219,14 @@ def _approves(role: str, limits: Limits) -> bool:
 
 
 def _ways_in(server: Server, proxies: tuple[str, ...]) -> Iterator[Finding]:
-    addresses = server.settings.get("listen_addresses", "")
+    addresses, login = server.settings.get("listen_addresses", ""), identifier(server.login)
     allowed = [n for p in proxies if (n := _network(p, "")) is not None]
     if server.hba is None:
         yield unknown(
             "ways past the proxy",
             "pg_hba_file_rules may not be read by this login",
-            "Look again as a superuser (--as), or GRANT SELECT ON pg_hba_file_rules and EXECUTE ON FUNCTION"
-            " pg_hba_file_rules() to it.",
+            f"Look again as a superuser (--as), or, as one: GRANT SELECT ON pg_hba_file_rules TO {login};"
+            f" GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO {login};",
         )
     else:
         yield from _hba(server, allowed)
@@ -348,7 +351,8 @@ def _copies(server: Server, limits: Limits) -> Iterator[Finding]:
                 "publications",
                 f"publication {name} carries {listed(tables, 4)}",
                 "Whoever subscribes has a copy of what is protected, in a database that redactor does not guard.",
-                f"DROP PUBLICATION {name}; or publish the open columns alone (PostgreSQL 15), or guard the copy too.",
+                f"DROP PUBLICATION {identifier(name)}; or publish the open columns alone (PostgreSQL 15), or guard the"
+                " copy too.",
             )
         everything = sorted({p.name for p in server.publications if p.everything})
         for name in everything:
@@ -438,6 +442,7 @@ def _defaults(server: Server, limits: Limits) -> Iterator[Finding]:
             "default privileges",
             f"tables that {maker} makes{where} are granted to {grantee or 'PUBLIC'} for SELECT at once",
             "A new table is hidden by the proxy until it is reviewed; the database shows it from the start.",
-            f"ALTER DEFAULT PRIVILEGES FOR ROLE {maker}{' IN SCHEMA ' + schema if schema else ''}"
-            f" REVOKE SELECT ON TABLES FROM {grantee or 'PUBLIC'}; and run redactor harden after each new table.",
+            f"ALTER DEFAULT PRIVILEGES FOR ROLE {identifier(maker)}"
+            f"{' IN SCHEMA ' + identifier(schema) if schema else ''} REVOKE SELECT ON TABLES FROM"
+            f" {identifier(grantee) if grantee else 'PUBLIC'}; and run redactor harden after each new table.",
         )

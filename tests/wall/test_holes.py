@@ -97,6 +97,33 @@ def test_what_no_revoke_closes_is_still_found(city: Small, given: str, taken: st
         city.sql(undo)
 
 
+@pytest.mark.parametrize(
+    ("given", "ends"),
+    [
+        ("GRANT pg_read_all_data TO staff", "REVOKE pg_read_all_data FROM staff;"),
+        (
+            'CREATE ROLE "Night Shift" IN ROLE counsel; GRANT "Night Shift" TO clerk',
+            'REVOKE counsel FROM "Night Shift";',
+        ),
+    ],
+)
+def test_what_doctor_says_to_do_ends_it(city: Small, given: str, ends: str) -> None:
+    """Also where the way leads through a group: a REVOKE from the login would do nothing."""
+    undo = city.undo()
+    city.sql(city.harden())
+    try:
+        city.sql("GRANT SELECT ON city.people TO counsel")
+        city.sql(given)
+        (told,) = [f for f in standing.judge(*city.look()) if f.state is State.FAIL]
+        assert told.do == ends
+        city.sql(told.do)
+        assert State.FAIL not in {f.state for f in standing.judge(*city.look())}
+    finally:
+        city.sql('DROP ROLE IF EXISTS "Night Shift"')
+        city.sql("REVOKE SELECT ON city.people FROM counsel")
+        city.sql(undo)
+
+
 def test_the_wall_holds_only_when_nothing_is_open(city: Small) -> None:
     undo = city.undo()
     assert State.FAIL in {f.state for f in standing.judge(*city.look())}
