@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+IMITATED = "unknown-name"
+"""The rule of a refusal that is the very error which PostgreSQL gives: nothing is added to it."""
+
 
 class RedactorError(Exception):
     """Anything that redactor itself has to say. `sqlstate` is the class that a client is given."""

@@ -349,9 +349,6 @@ NOWHERE: Origin = (0, 0)
 MARK = "redactor: refused, decision "
 """What a refused statement is replaced by asks for a column of this name and the decision's id: there is none."""
 
-IMITATED = "unknown-name"
-"""The rule of a refusal that is the very error which PostgreSQL gives: nothing is added to it."""
-
 _ID = "\x00"
 
 

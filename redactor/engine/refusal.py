@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from redactor.model import IMITATED, ColumnName, ColumnUse, Problem, RuleHit, Use
+from redactor.errors import IMITATED
+from redactor.model import ColumnName, ColumnUse, Problem, RuleHit, Use
 
 REFUSED = "42501"
 NOT_UNDERSTOOD = "0A000"

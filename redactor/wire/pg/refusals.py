@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 
-from redactor.model import IMITATED, MARK, Problem, Refuse
+from redactor.errors import IMITATED
+from redactor.model import MARK, Problem, Refuse
 from redactor.wire.pg.encodings import codec_of
 
 
