@@ -139,12 +139,13 @@ class Outlines:
     only. Bounded by `most` of each kind.
     """
 
-    __slots__ = ("_common", "_most", "_secrets")
+    __slots__ = ("_arounds", "_common", "_most", "_secrets")
 
     def __init__(self, most: int = 256) -> None:
         self._most = most
         self._common: dict[tuple[object, ...], _Common] = {}
         self._secrets: dict[tuple[int, ...], _Secret] = {}
+        self._arounds: dict[tuple[int, int], tuple[object, bytes]] = {}
 
     def common(self, entry: Entry) -> _Common:
         """Fields that do not change from one execution to the next."""
@@ -195,6 +196,17 @@ class Outlines:
         self._common[key] = made
         return made
 
+    def _around(self, requester: Requester, problem: Problem | None) -> bytes:
+        """What is sealed with a text, before it."""
+        key = id(requester), id(problem)
+        known = self._arounds.get(key)
+        if known is None:
+            if len(self._arounds) >= self._most:
+                self._arounds.clear()
+            spelled = _fields({"application": clean(requester.application), "problem": _problem(problem)})
+            self._arounds[key] = known = (requester, problem), spelled
+        return known[1]
+
     def secret(self, entry: Entry, digest_key: bytes) -> _Secret:
         """What is to be sealed. Texts over TEXT_LIMIT are cut in it, and never kept."""
         key = id(entry.text), id(entry.problem), id(entry.requester), id(digest_key)
@@ -204,14 +216,10 @@ class Outlines:
         text = clean(entry.text)
         whole = text.encode()
         cut = len(text) > TEXT_LIMIT
-        secret = {
-            "application": clean(entry.requester.application),
-            "problem": _problem(entry.problem),
-            "text": text[:TEXT_LIMIT] if cut else text,
-        }
+        text = text[:TEXT_LIMIT] if cut else text
         made = _Secret(
             (entry.text, entry.problem, entry.requester, digest_key),
-            canonical(secret),
+            b"{%b,%b}" % (self._around(entry.requester, entry.problem), _fields({"text": text})),
             hmac.digest(digest_key, whole, "sha256").hex().encode(),
             _fields({"bytes": len(whole), "cut": cut}),
         )

@@ -308,7 +308,7 @@ class Conversation:
         self.shapes_size = 0
         self.stall: Expected | None = None
         self.draining = False
-        self.references: dict[int, tuple[Decision | None, str]] = {}
+        self.references: dict[tuple[int, int], tuple[object, str]] = {}
         self.refreshing = False
         self.blocked = False
         self.schema_changed = self.roles_changed = False
@@ -541,13 +541,15 @@ class Conversation:
         even how many others there were.
         """
         self.decisions += 1
-        known = self.references.get(id(decision))
+        # statements of one shape have these in common, whatever their literals
+        said = None if decision is None else (decision.footprint, decision.rules)
+        key = (0, 0) if said is None else (id(said[0]), id(said[1]))
+        known = self.references.get(key)
         if known is None:
-            said = "" if decision is None else repr((decision.footprint, decision.rules))
             if len(self.references) >= _REFERENCES:
                 self.references.clear()
-            # kept with its decision, so that no other one can come to have the same id
-            self.references[id(decision)] = known = decision, reference(self.requester.login, said)
+            # kept with them, so that nothing else can come to have the same ids
+            self.references[key] = known = said, reference(self.requester.login, "" if said is None else repr(said))
         return f"{known[1]}-{self.id}-{self.decisions}"
 
     def record(

@@ -7,6 +7,7 @@ kind promises; nothing here guesses.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from struct import Struct, unpack_from
 
 from redactor.errors import ProtocolViolation
@@ -85,6 +86,7 @@ def named(body: bytes) -> tuple[int, bytes]:
 # ------------------------------------------------------------------ to the client
 
 
+@lru_cache(maxsize=64)
 def problem_message(problem: Problem, severity: str = "ERROR", codec: str = "utf-8") -> bytes:
     """An ErrorResponse with the fields S, V, C, M, and D, H, P where the problem has them."""
     fields = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from redactor.errors import IMITATED
 from redactor.model import MARK, Problem, Refuse
@@ -40,10 +41,14 @@ def refusal_of(decision: Refuse, id: str) -> Refusal:
     problem = decision.problem
     imitates = any(hit.rule == IMITATED for hit in decision.rules)
     if not imitates and (problem.sqlstate in ("42501", "28000") or problem.sqlstate.startswith(("54", "0A"))):
-        quoted = f"Decision {quotable(id)}."
-        detail = f"{problem.detail.rstrip('.')}. {quoted}" if problem.detail else quoted
-        problem = replace(problem, detail=detail)
+        problem = _quoting(problem, quotable(id))
     return Refusal((MARK + id).encode(), problem)
+
+
+@lru_cache(maxsize=64)
+def _quoting(problem: Problem, quoted: str) -> Problem:
+    said = f"Decision {quoted}."
+    return replace(problem, detail=f"{problem.detail.rstrip('.')}. {said}" if problem.detail else said)
 
 
 def too_long(limit: int) -> Refuse:
