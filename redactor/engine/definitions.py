@@ -325,9 +325,24 @@ def alter_table(reading: Reading, node: Node, statement: Statement) -> None:
         return
     _must_be_own(reading, node["relation"], "ALTER TABLE")
     _check(reading, {"cmds": node.get("cmds", [])})
+    _check_joined(reading, node)
     _check_keys(reading, node)
     _forget_columns(reading, node["relation"])
     del statement
+
+
+_JOINING = frozenset({"AT_AttachPartition", "AT_AddInherit", "AT_DetachPartition", "AT_DropInherit"})
+
+
+def _check_joined(reading: Reading, node: Node) -> None:
+    """A table that becomes a part of another is read through it: it must be the session's own, or hide nothing."""
+    for command in (c["AlterTableCmd"] for c in node.get("cmds", ())):
+        if command.get("subtype") not in _JOINING:
+            continue
+        for ref in survey({"def": command.get("def", {})}, _TABLE_PARTS).relations:
+            found = reading.resolve(ref, located=False)
+            if found is not None and not (reading.may_ddl and reading.world.shield(found).open):
+                raise of_kind(f"ALTER TABLE with {found.qualified}", "it is not the session's own", _ASK)
 
 
 def rename(reading: Reading, node: Node, statement: Statement) -> None:
@@ -386,6 +401,9 @@ def drop(reading: Reading, node: Node, statement: Statement) -> None:
                 lasting |= not found.own.temporary
                 continue
             if found is not None and found.relation is not None:
+                if found.relation.partition:
+                    # what is missing afterwards was in it
+                    hiding.refuse_closed(reading.world.shield(found.relation))
                 reading.transitions.append(Drop(found.relation.schema, words[-1]))
         lasting = True
     if lasting:
