@@ -137,7 +137,7 @@ class Derivation:
                     found[mine] |= there.get(theirs, CLEAN)
         for c in relation.columns:
             # where a value stands beside another of its type, that one is made a value of the type
-            found[c.name] |= self.types_of((c.type_oid,))
+            found[c.name] |= self.types_of((c.type_oid,)) | self.conversions((c.type_oid,))
             if c.generated is not None:
                 found[c.name] |= self._expression_over(c.generated, relation, found)
             elif c.default is not None:
@@ -370,7 +370,7 @@ class Derivation:
         if f.kind == "a":
             return join(self._part(oid) for oid in f.parts)
         # an argument is made a value of its type
-        taint = self.types_of((*f.arguments, *f.all_arguments))
+        taint = self.types_of((*f.arguments, *f.all_arguments)) | self.conversions((f.returns, *f.all_arguments))
         if f.default_expressions:
             taint |= self._expression_over(f.default_expressions, None, {})
         match f.language:
@@ -439,18 +439,21 @@ class Derivation:
         """What making a value of the type reads: a domain's checks, a type's own functions, those of its parts."""
         known = self._types.get(t.oid)
         if known is None:
-            # all its parts, and theirs: a type may be a part of itself
-            parts = {t.oid: t}
-            waiting = [t]
-            while waiting:
-                part = waiting.pop()
-                row = self.catalog.relations.get(part.relation)
-                inner = [part.base, *(c.type_oid for c in row.columns)] if row is not None else [part.base]
-                found = [f for oid in inner if oid not in parts and (f := self.catalog.types.get(oid)) is not None]
-                parts.update((f.oid, f) for f in found)
-                waiting += found
-            self._types[t.oid] = known = join(self._made(p) for p in parts.values())
+            self._types[t.oid] = known = join(self._made(p) for p in self._parts_of(t))
         return known
+
+    def _parts_of(self, t: Type) -> tuple[Type, ...]:
+        """A type, all its parts, and theirs: a type may be a part of itself."""
+        parts = {t.oid: t}
+        waiting = [t]
+        while waiting:
+            part = waiting.pop()
+            row = self.catalog.relations.get(part.relation)
+            inner = [part.base, *(c.type_oid for c in row.columns)] if row is not None else [part.base]
+            found = [f for oid in inner if oid not in parts and (f := self.catalog.types.get(oid)) is not None]
+            parts.update((f.oid, f) for f in found)
+            waiting += found
+        return tuple(parts.values())
 
     def _made(self, t: Type) -> Taint:
         taint = join(self._part(f) for f in t.functions)
@@ -462,10 +465,20 @@ class Derivation:
         """What making values of types reads, by their oids."""
         return join(self.type(t) for oid in oids if (t := self.catalog.types.get(oid)) is not None)
 
+    def conversions(self, oids: Iterable[int]) -> Taint:
+        """What the casts from and to types, or their parts, read: a value at hand may be cast without its type's name."""
+        if not self.catalog.casts:
+            return CLEAN
+        parts = {p.oid for oid in oids if (t := self.catalog.types.get(oid)) is not None for p in self._parts_of(t)}
+        return join(self.cast(c) for c in self.catalog.casts if c.source in parts or c.target in parts)
+
     def casts_of(self, t: Type) -> tuple[Cast, ...]:
         """The casts that a statement which names the type may make: a value is made of its source type first."""
+        if not self.catalog.casts:
+            return ()
+        parts = {p.oid for p in self._parts_of(t)}
         return tuple(
-            c for c in self.catalog.casts if c.source == t.oid or (c.target == t.oid and self._is_system_type(c.source))
+            c for c in self.catalog.casts if c.source in parts or (c.target in parts and self._is_system_type(c.source))
         )
 
     def _is_system_type(self, oid: int) -> bool:

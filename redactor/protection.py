@@ -252,7 +252,8 @@ class Clearance:
                 # what only derives from something hidden keeps nothing of it
                 text = f"NULL::{type_name}"
         exact = type_name == plain_type(column.type)
-        asks = bool(self.hidden(self._derivation.types_of((column.type_oid,))))
+        made = self._derivation.types_of((column.type_oid,)) | self._derivation.conversions((column.type_oid,))
+        asks = bool(self.hidden(made))
         if asks and (exact or text != f"NULL::{type_name}"):
             # what stands beside it would be made a value of its type, which asks
             return Cover(name, "pg_catalog.text", "NULL::pg_catalog.text", True, self.hits(why), why)

@@ -249,7 +249,7 @@ class Engine:
             if known is None and not context.now.owns:
                 # of a session that makes nothing it is another's, too new to be known
                 refused = of_kind(f"a parameter of type {oid}", "the type is not known", "Try again in some seconds.")
-            elif known is not None and (why := world.type(known)):
+            elif known is not None and (why := world.value(known)):
                 refused = of_reading(f"type {known.schema}.{known.name}", reads(why), world.clearance.hits(why))
             else:
                 continue

@@ -33,7 +33,7 @@ def _check(reading: Reading, node: Node) -> list[RelationRef]:
     found = survey(node, _TABLE_PARTS)
     if found.unknown:
         raise of_gap(", ".join(sorted(found.unknown)))
-    reading.mentions(found, {})
+    reading.mentions(found, {}, lasting=True)
     return found.relations
 
 
@@ -77,7 +77,7 @@ def select_into(reading: Reading, node: Node) -> None:
     schema, temporary = _place(reading, relation)
     select = {k: v for k, v in node["SelectStmt"].items() if k != "intoClause"}
     before = reading.text.mark()
-    reading.query({"SelectStmt": select}, alone=False, ordered=temporary)
+    reading.query({"SelectStmt": select}, alone=False, ordered=temporary, lasting=True)
     columns = reading.output_names({"SelectStmt": select})
     _unmasked(reading, before, temporary, "SELECT INTO")
     _make(reading, schema, relation["relname"], "table", columns, temporary)
@@ -97,7 +97,7 @@ def create_table_as(reading: Reading, node: Node, statement: Statement) -> None:
 
         execute(reading, query["ExecuteStmt"], reading.again)
     else:
-        reading.query(query, alone=False, ordered=temporary)
+        reading.query(query, alone=False, ordered=temporary, lasting=True)
         columns = reading.output_names(query)
     _unmasked(reading, before, temporary, "CREATE MATERIALIZED VIEW" if view else "CREATE TABLE AS")
     named = [c["String"]["sval"] for c in into.get("colNames", ())]
@@ -116,7 +116,7 @@ def create_view(reading: Reading, node: Node, statement: Statement) -> None:
         if existing is not None and existing.own is None:
             raise of_kind("CREATE OR REPLACE VIEW", "the view exists, and others rely on what it was reviewed as", _ASK)
     before = reading.text.mark()
-    reading.query(node["query"], alone=False, ordered=False)
+    reading.query(node["query"], alone=False, ordered=False, lasting=True)
     columns = reading.output_names(node["query"])
     if not temporary and reading.text.mark() != before:
         raise of_kind("CREATE VIEW", "it would give masked data to everyone", "Use CREATE TEMP VIEW.")
@@ -185,7 +185,7 @@ def _check_like(reading: Reading, like: Node) -> None:
     relation = reading.resolve(ref, located=False)
     for c in relation.columns if relation is not None else ():
         made = reading.world.catalog.types.get(c.type_oid)
-        why = reading.world.type(made) if made is not None else ()
+        why = reading.world.value(made) if made is not None else ()
         if made is not None and why:
             raise of_reading(f"type {made.schema}.{made.name}", reads(why), reading.world.clearance.hits(why))
     # defaults and generated columns of a shielded table may read what it hides

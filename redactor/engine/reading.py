@@ -48,6 +48,9 @@ from redactor.sql.survey import LATER, FunctionRef, RelationRef, Role, Survey, e
 _JSON = frozenset({"json", "jsonb"})
 """to_json and its kin use a cast to these, if there is one."""
 
+_TO_TEXT = frozenset({"quote_literal", "quote_nullable", "format"})
+"""Built-ins, besides ||, that are made in SQL and cast what they are given to text."""
+
 _LATER_VERSIONS = {name: version for version, name in LATER.values() if name}
 
 
@@ -83,16 +86,18 @@ class Reading:
         alone: bool = True,
         output: bool = True,
         ordered: bool = True,
+        lasting: bool = False,
     ) -> None:
         """Judges a query or a data-modifying statement.
 
         `alone`: it is the whole statement, so that set_config in it surely happens. `output`: what it gives reaches
         the requester. `ordered`: the order of its rows comes out, and must not be that in which hidden values lie.
+        `lasting`: values of its outputs' types will be there for statements to come.
         """
         found = survey(node, also)
         if found.unknown:
             raise of_gap(", ".join(sorted(found.unknown)))
-        self.mentions(found, node, alone)
+        self.mentions(found, node, alone, lasting)
         hidden = self._reads(found)
         opening.check(self, node, found, hidden)
         writes = [r for r in found.relations if r.role in writing.EVENTS]
@@ -333,8 +338,8 @@ class Reading:
 
     # -------------------------------------------------------------- functions, operators, types
 
-    def mentions(self, found: Survey, node: Node, alone: bool = False) -> None:
-        """Judges every function, operator and type."""
+    def mentions(self, found: Survey, node: Node, alone: bool = False, lasting: bool = False) -> None:
+        """Judges every function, operator and type. `lasting`: what is made of the types can be cast later on."""
         for f in found.functions:
             self._function(f, found, node, alone)
         for schema, name in found.operators:
@@ -342,18 +347,20 @@ class Reading:
                 why = self.world.clearance.hidden(self.world.derivation.operator(o))
                 if why:
                     raise of_reading(f"operator {o.schema}.{o.name}", reads(why), self.world.clearance.hits(why))
-        self._types(found)
+        self._types(found, lasting)
         for name in found.attributes:
             # r.full_card is full_card(r) where r has no such column
             for method in self.names.functions(None, name):
                 if len(method.arguments) == 1 and self._takes_row(method):
                     self._user_function(method)
 
-    def _types(self, found: Survey) -> None:
+    def _types(self, found: Survey, lasting: bool = False) -> None:
         # a type's name called like a function is a cast
         called = [(f.schema, f.name) for f in found.functions if f.arguments == 1]
         mentioned = [t for schema, name in (*found.types, *called) for t in self.names.types(schema, name)]
         words = {name for _, name in found.types} | {f.name for f in found.functions}
+        if words & _TO_TEXT or any(name == "||" for _, name in found.operators):
+            words |= {"text"}
         for t in mentioned:
             why = self.world.type(t)
             if why:
@@ -361,7 +368,8 @@ class Reading:
             for c in self.world.derivation.casts_of(t):
                 target = self.world.catalog.types.get(c.target)
                 # an explicit cast happens where the statement names its target; the others may happen anywhere
-                if c.context == "e" and target is not None and target.name not in words and target.name not in _JSON:
+                named = target is None or target.name in words or target.name in _JSON
+                if c.context == "e" and not named and not lasting:
                     continue
                 why = self.world.clearance.hidden(self.world.derivation.cast(c))
                 if why:

@@ -109,7 +109,7 @@ def _prepare(reading: Reading, node: Node, statement: Statement) -> None:
         i = text.closing(i) + 1 if text.word(i) == "(" else i + 1
     start = text.tokens[i + 1].start
     for t in node.get("argtypes", ()):
-        reading.mentions(survey({"TypeName": t["TypeName"]}), {})
+        reading.mentions(survey({"TypeName": t["TypeName"]}), {}, lasting=True)
     reading.query(node["query"], alone=False)
     original = text.written(start, statement.end)
     sent = text.render(start, statement.end).decode()

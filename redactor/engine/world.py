@@ -216,6 +216,10 @@ class World:
         """What a function reads that is hidden; empty: it may be called."""
         return self.clearance.function(f)
 
+    def value(self, t: Type) -> tuple[ColumnName, ...]:
+        """What making a value of a type, or casting one at hand, reads that is hidden."""
+        return self.type(t) or self.clearance.hidden(self.derivation.conversions((t.oid,)))
+
     def type(self, t: Type) -> tuple[ColumnName, ...]:
         """What making a value of a type reads that is hidden."""
         known = self._types.get(t.oid)
