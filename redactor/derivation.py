@@ -466,7 +466,7 @@ class Derivation:
         return join(self.type(t) for oid in oids if (t := self.catalog.types.get(oid)) is not None)
 
     def conversions(self, oids: Iterable[int]) -> Taint:
-        """What the casts from and to types, or their parts, read: a value at hand may be cast without its type's name."""
+        """What the casts from and to types, or their parts, read: a value at hand is cast without naming its type."""
         if not self.catalog.casts:
             return CLEAN
         parts = {p.oid for oid in oids if (t := self.catalog.types.get(oid)) is not None for p in self._parts_of(t)}
