@@ -49,7 +49,6 @@ REMEMBERED_BYTES = 32 * 1024 * 1024
 """How much the decisions that are remembered may weigh, all requesters together."""
 
 _LARGEST_REMEMBERED = 64 * 1024
-_LARGE = 256 * 1024
 
 _ORDERS_REMEMBERED = 32
 
@@ -345,9 +344,8 @@ class Engine:
         return Allow(Footprint(tuple(s.kind for s in statements)), tuple(transitions), (), shape, recorded)
 
     def _decide(self, requester: Requester, world: World, context: Context, source: bytes) -> tuple[Decision, bool]:
-        if len(source) < _LARGE:
-            return self._read(requester, world, context, source)
-        # a tree of a million nodes has no cycles; the collector would go through it again and again while it grows
+        # what is read and made here has no cycles; the collector would go through it, and through all that is
+        # remembered, for nothing
         collecting = gc.isenabled()
         gc.disable()
         try:

@@ -65,6 +65,14 @@ class Deciding:
         self.transitions: list[tuple[Transition, ...]] = []
 
     def run(self) -> tuple[Decision, bool]:
+        """The decision, and whether it also hangs on what the session has prepared. To be asked for once."""
+        try:
+            return self._run()
+        finally:
+            # each leads back here
+            self.readings.clear()
+
+    def _run(self) -> tuple[Decision, bool]:
         source = self.text.source
         contextual = any(s.kind in _CONTEXTUAL for s in self.statements)
         for s in self.statements:

@@ -9,13 +9,14 @@ never more or fewer; a query in which no such relation is read stays as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from redactor.engine.text import Text
 from redactor.sql.grammar import Node
 from redactor.sql.labels import walk
 from redactor.sql.quote import identifier
+from redactor.sql.survey import Survey
 
 _KEEPING = frozenset(
     {
@@ -33,6 +34,8 @@ _CLOSING = frozenset({("on", "conflict"), ("with", "no"), ("with", "data")})
 _ORDERED = frozenset({"text", "varchar", "int4", "int8", "numeric", "date", "bool", "timestamptz", "timestamp", "uuid"})
 _PICKING = frozenset({"first_value", "last_value", "nth_value"})
 _NUMBERING = frozenset({"row_number", "lag", "lead", "ntile"})
+_ARRANGING = _KEEPING | _PICKING | _NUMBERING
+"""Functions whose result shows the order of rows, as aggregates or in windows."""
 _ROWWISE = _NUMBERING | {"first_value"}
 
 
@@ -51,46 +54,74 @@ class Place:
     inside: bool = False
 
 
-def settle(text: Text, node: Node, places: Mapping[int, Place], aggregates: Callable[[str], bool]) -> None:
+def settle(
+    text: Text, node: Node, found: Survey, places: Mapping[int, Place], aggregates: Callable[[str], bool]
+) -> None:
     """Orders every query of a statement in which order comes out. `places` by the id of the relation's node."""
     if not any(p.sized for p in places.values()):
         return
     top = node.get("SelectStmt") or node.get("InsertStmt", {}).get("selectStmt", {}).get("SelectStmt")
-    selects: list[Node] = []
-    kept: set[int] = set()
-    for kind, inner in walk(node):
-        if kind == "SelectStmt":
-            selects.append(inner)
-        elif kind == "SubLink" and inner.get("subLinkType") == "ARRAY_SUBLINK":
-            # ARRAY(SELECT ...) keeps the order of its rows
-            kept.add(id(inner["subselect"].get("SelectStmt")))
-    for select in selects:
-        _level(text, select, places, aggregates, select is top or id(select) in kept)
-        if select is top or select.keys() & {"limitCount", "limitOffset"}:
+    # ARRAY(SELECT ...) keeps the order of its rows
+    kept = {id(select) for select in found.arrays}
+    collects = found.collects or any(aggregates(f.name) for f in found.functions)
+    arranges = any(f.name in _ARRANGING for f in found.functions)
+    around = _Around(
+        places, aggregates if collects else _none, arranges, len(found.selects) == 1 and "SelectStmt" in node
+    )
+    for select in found.selects:
+        _level(text, select, around, select is top or id(select) in kept)
+        if select is top or "limitCount" in select or "limitOffset" in select:
             below = _ordered_inner(select)
             if below is not None:
-                _level(text, below, places, lambda _: False, True)
+                _level(text, below, replace(around, aggregates=_none), True)
 
 
-def _level(text: Text, select: Node, places: Mapping[int, Place], aggregates: Callable[[str], bool], top: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What of a statement matters to each of its queries. `arranges`: it calls what shows the order of its rows;
+    `single`: the query is all there is, so what it reads is what the statement reads."""
+
+    places: Mapping[int, Place]
+    aggregates: Callable[[str], bool]
+    arranges: bool
+    single: bool
+
+    def reads_sized(self, node: object) -> bool:
+        """Whether anything is read there whose rows lie where hidden values have them lie."""
+        if self.single:
+            return True
+        places = self.places
+        return any(k == "RangeVar" and (p := places.get(id(n))) is not None and p.sized for k, n in walk(node))
+
+
+def _none(name: str) -> bool:
+    """No function of a statement is an aggregate."""
+    return False
+
+
+def _level(text: Text, select: Node, around: _Around, top: bool) -> None:
     if select.get("limitOption") == "LIMIT_OPTION_WITH_TIES":
         # which rows there are is known, and more columns would make fewer of them ties
         return
-    outermost = top or bool(select.keys() & {"limitCount", "limitOffset"})
+    outermost = top or "limitCount" in select or "limitOffset" in select
     picks = any(select.get("distinctClause", ()))
     if "larg" in select:
-        if outermost and _reads_sized(select, places):
+        if outermost and around.reads_sized(select):
             _set_operation(text, select)
         return
     items = select.get("fromClause", [])
-    if not items or "targetList" not in select or not _reads_sized(items, places):
+    if not items or "targetList" not in select or not around.reads_sized(items):
         return
-    sources = list(_sources(items, places))
+    sources = list(_sources(items, around.places))
     keys = _keys(sources)
-    _aggregates(text, select, keys)
+    if around.arranges:
+        _aggregates(text, select, keys)
     if not (outermost or picks) or _ordered_below(select, sources):
         return
-    collects = any(_collects(t["ResTarget"]["val"], aggregates) for t in select["targetList"])
+    aggregates = around.aggregates
+    collects = aggregates is not _none and any(
+        _collects(t["ResTarget"]["val"], aggregates) for t in select["targetList"]
+    )
     plain = not (picks or collects or select.keys() & {"groupClause", "havingClause", "distinctClause"})
     if plain and len(sources) == 1 and isinstance(sources[0], Place) and _alone(select, sources[0]):
         return
@@ -128,10 +159,6 @@ def _ordered_below(select: Node, sources: list[Place | str]) -> bool:
     if _ordered_inner(select) is not None:
         return True
     return len(sources) == 1 and isinstance(sources[0], Place) and sources[0].inside and "sortClause" not in select
-
-
-def _reads_sized(node: object, places: Mapping[int, Place]) -> bool:
-    return any(k == "RangeVar" and (p := places.get(id(n))) is not None and p.sized for k, n in walk(node))
 
 
 def _sources(items: list[Node], places: Mapping[int, Place]) -> Iterator[Place | str]:

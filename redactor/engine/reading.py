@@ -111,14 +111,14 @@ class Reading:
             self._judge_uses(lineage, outputs, output)
         starless = not any(c.star for c in found.columns)
         if hidden and not starless and hiding.SYSTEM_COLUMNS & found.names:
-            starless = rows.expand_stars(self.text, node, found, self._from_of)
+            starless = rows.expand_stars(self.text, found, self._from_of)
         for ref, shield in hidden:
             hiding.hide(self.text, ref, shield, found, starless)
         if hidden:
             hiding.complete_groups(self.text, found.groups, hidden)
-            rows.keep_types(self.text, node, hidden, found, self._from_of)
+            rows.keep_types(self.text, hidden, found, self._from_of)
         if ordered and output and any(self._lies(ref) for ref in found.relations):
-            ordering.settle(self.text, node, self._places(found, hidden), self._aggregates)
+            ordering.settle(self.text, node, found, self._places(found, hidden), self._aggregates)
         if writes:
             writing.judge(self, node, found)
         if output and (hidden or guarded):
@@ -134,12 +134,11 @@ class Reading:
         out: dict[int, ordering.Place] = {}
         for ref in found.relations:
             relation = self._bindings.get(id(ref.node), (None, None))[0]
-            alias, lies = aliases.get(id(ref.node), ref.alias), self._lies(ref)
+            alias = aliases.get(id(ref.node), ref.alias)
             if relation is None:
-                out[id(ref.node)] = ordering.Place(alias, (), lies)
+                out[id(ref.node)] = ordering.Place(alias, (), self._lies(ref))
             elif relation.schema not in ("pg_catalog", "information_schema"):
-                shield = self.world.shield(relation)
-                out[id(ref.node)] = hiding.place_of(ref, alias, shield, id(ref.node) in aliases, lies)
+                out[id(ref.node)] = self.world.place(ref, alias, relation, id(ref.node) in aliases)
         return out
 
     def _facts_of(self, node: Node) -> tuple[int, tuple[tuple[str, Origin], ...] | None]:

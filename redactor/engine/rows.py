@@ -22,7 +22,6 @@ Sources = Mapping[str, tuple[str, ...] | None]
 
 def keep_types(
     text: Text,
-    node: Node,
     hidden: list[tuple[RelationRef, Shield]],
     found: Survey,
     sources: Callable[[Node], Sources],
@@ -31,17 +30,17 @@ def keep_types(
     named = {c.fields[0] for c in found.columns if len(c.fields) == 1 and not c.star}
     if named.isdisjoint(ref.alias for ref, _ in hidden):
         return
-    for select in _selects(node):
+    for select in _selects(found):
         _keep_types(text, select, hidden, sources)
 
 
-def expand_stars(text: Text, node: Node, found: Survey, sources: Callable[[Node], Sources]) -> bool:
+def expand_stars(text: Text, found: Survey, sources: Callable[[Node], Sources]) -> bool:
     """Writes the columns out for which stars stand, so that `SELECT xmin, *` gives no xmin by the star.
 
     False: not every star could be written out, and none was.
     """
     edits: list[tuple[int, int, str]] = []
-    for select in _selects(node):
+    for select in _selects(found):
         targets = [t["ResTarget"]["val"].get("ColumnRef", {}) for t in select.get("targetList", [])]
         for star in (t for t in targets if "A_Star" in next(reversed(t.get("fields", ())), {})):
             qualifiers = [f["String"]["sval"] for f in star["fields"][:-1]]
@@ -64,9 +63,9 @@ def expand_stars(text: Text, node: Node, found: Survey, sources: Callable[[Node]
     return True
 
 
-def _selects(node: Node) -> Iterator[Node]:
-    """Every SELECT of a statement; the arms of a set operation stand in the tree without a wrapper."""
-    stack = [inner for kind, inner in walk({"statement": node}) if kind == "SelectStmt"]
+def _selects(found: Survey) -> Iterator[Node]:
+    """Every SELECT of a statement, the arms of set operations among them."""
+    stack = list(found.selects)
     while stack:
         select = stack.pop()
         if "larg" in select:

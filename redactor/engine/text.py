@@ -48,6 +48,7 @@ class Text:
         self.source = source
         self.cuts = cuts
         self._tokens: Tokens | None = None
+        self._words: list[str] = []
         self._edits: list[tuple[int, int, int, str]] = []
         self._suggested: dict[tuple[int, int], str] = {}
 
@@ -66,10 +67,18 @@ class Text:
 
     def word(self, index: int) -> str:
         """A token's text in lower case; empty beyond the ends."""
+        words = self._words or self._lowered()
+        return words[index] if 0 <= index < len(words) else ""
+
+    def _lowered(self) -> list[str]:
         tokens = self.tokens
-        if not 0 <= index < len(tokens.starts):
-            return ""
-        return self.source[tokens.starts[index] : tokens.ends[index]].decode("utf-8", "replace").lower()
+        if self.source.isascii():
+            whole = self.source.decode().lower()
+            self._words = [whole[a:b] for a, b in zip(tokens.starts, tokens.ends, strict=True)]
+        else:
+            pieces = [self.source[a:b] for a, b in zip(tokens.starts, tokens.ends, strict=True)]
+            self._words = [p.decode("utf-8", "replace").lower() for p in pieces]
+        return self._words
 
     def written(self, start: int, end: int) -> str:
         """What stands between two offsets, literals included."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from redactor.catalog import Catalog, Function, Relation, Type
 from redactor.context import Context
 from redactor.derivation import Derivation
-from redactor.engine import opening
+from redactor.engine import hiding, opening
+from redactor.engine.ordering import Place
 from redactor.model import ColumnName, Grant, RelationName
 from redactor.protection import Clearance, Cover, Shield, plain_type
 from redactor.protection import Closed as ClosedRows
@@ -17,9 +18,12 @@ from redactor.sql.builtins import Builtins, Closed, Hidden, How, Open, Partial
 from redactor.sql.names import Names
 from redactor.sql.quote import identifier, literal
 from redactor.sql.scopes import CLEAN, Columns, Output
+from redactor.sql.survey import RelationRef
 
 _SYSTEM = ("pg_catalog", "information_schema")
 _BESIDES = frozenset({*_SYSTEM, "pg_toast"})
+
+_PLACES = 4096
 
 _STATISTICS = frozenset({2619, 2696, 2840, 2841, 3429, 3430, 3431, 3433, 2613, 2683})
 """pg_statistic, pg_statistic_ext_data and pg_largeobject with their TOAST tables and indexes; fixed for good in
@@ -50,6 +54,7 @@ class World:
         self._namesakes: dict[str, list[str]] | None = None
         self._types: dict[int, tuple[ColumnName, ...]] = {}
         self._sized: dict[int, bool] = {}
+        self._places: dict[tuple[int, str, bool], Place] = {}
         self._names: tuple[object, Names] | None = None
 
     def names(self, context: Context) -> Names:
@@ -185,6 +190,20 @@ class World:
             # a view that reads itself through a function ends here
             self._sized[relation.oid] = False
             self._sized[relation.oid] = known = self._find_sized(relation)
+        return known
+
+    def place(self, ref: RelationRef, alias: str, relation: Relation, substituted: bool) -> Place:
+        """A relation under an alias, as the order of a query's rows depends on it."""
+        if "colnames" in ref.node.get("alias", ()):
+            return hiding.place_of(ref, alias, self.shield(relation), substituted, self.sized(relation))
+        key = (relation.oid, alias, substituted)
+        known = self._places.get(key)
+        if known is None:
+            known = hiding.place_of(ref, alias, self.shield(relation), substituted, self.sized(relation))
+            if len(self._places) >= _PLACES:
+                # aliases are the requesters' to choose
+                self._places.clear()
+            self._places[key] = known
         return known
 
     def _find_sized(self, relation: Relation) -> bool:

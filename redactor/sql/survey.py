@@ -85,6 +85,10 @@ class Survey:
     join_alias: bool = False
     into: Node | None = None
     groups: list[Node] = field(default_factory=list)
+    selects: list[Node] = field(default_factory=list)
+    """Every SELECT, VALUES and set operation, but for the arms of set operations."""
+    arrays: list[Node] = field(default_factory=list)
+    """Those of them that stand in ARRAY(...)."""
     locks: bool = False
     collects: bool = False
     """Whether a subquery or an aggregate that is no function stands in an expression."""
@@ -212,6 +216,7 @@ def _enter(kind: str, value: Node, ctes: Scope, found: Survey, stack: _Stack) ->
             _relation(value, ctes, Role.READ, found)
             return None
         case "SelectStmt":
+            found.selects.append(value)
             if "intoClause" in value:
                 found.into = value["intoClause"]
                 value = {k: v for k, v in value.items() if k != "intoClause"}
@@ -246,6 +251,8 @@ def _enter(kind: str, value: Node, ctes: Scope, found: Survey, stack: _Stack) ->
                 found.operators.add((None, "="))
         case "SubLink":
             found.collects = True
+            if value.get("subLinkType") == "ARRAY_SUBLINK" and "SelectStmt" in value["subselect"]:
+                found.arrays.append(value["subselect"]["SelectStmt"])
             _operator(value.get("operName", ()) or _EQUALS, found)
         case "GroupingFunc" | "JsonObjectAgg" | "JsonArrayAgg":
             found.collects = True
