@@ -31,6 +31,8 @@ _ENDS = frozenset({"limit", "offset", "fetch", "for"})
 _BEHIND_GROUPS = frozenset({"having", "window", "order", "limit", "offset", "fetch", "for"})
 _SETS = frozenset({"union", "intersect", "except"})
 _CLOSING = frozenset({("on", "conflict"), ("with", "no"), ("with", "data")})
+_STOPS = frozenset({")", ";", "returning"})
+_BEGINNING = _STOPS | {word for word, _ in _CLOSING}
 _ORDERED = frozenset({"text", "varchar", "int4", "int8", "numeric", "date", "bool", "timestamptz", "timestamp", "uuid"})
 _PICKING = frozenset({"first_value", "last_value", "nth_value"})
 _NUMBERING = frozenset({"row_number", "lag", "lead", "ntile"})
@@ -289,16 +291,18 @@ def _start_of(text: Text, select: Node) -> int | None:
 
 def _end_of(text: Text, first: int, ends: frozenset[str]) -> int:
     """The token behind a part that begins at a token: one of these words, or what ends the query."""
-    i = first
-    while i < len(text.tokens):
-        word = text.word(i)
+    words = text.words
+    i, count = first, len(words)
+    while i < count:
+        word = words[i]
         if word == "(":
             i = text.closing(i)
-        elif (
-            word in (")", ";", "returning")
-            or (word in ends and text.word(i - 1) not in ("as", ".") and i > first)
-            or (word, text.word(i + 1)) in _CLOSING
-        ):
+        elif word in ends:
+            if i > first and words[i - 1] not in ("as", "."):
+                break
+            if word in _BEGINNING and (word, text.word(i + 1)) in _CLOSING:
+                break
+        elif word in _BEGINNING and (word in _STOPS or (word, text.word(i + 1)) in _CLOSING):
             break
         i += 1
     return i
@@ -327,7 +331,7 @@ def _groups(text: Text, select: Node, start: int) -> list[str]:
     first = start
     while text.word(first) != "group" or text.word(first + 1) != "by":
         first = text.closing(first) + 1 if text.word(first) == "(" else first + 1
-        if first >= len(text.tokens):
+        if first >= len(text.words):
             return []
     first += 2 + (text.word(first + 2) in ("distinct", "all"))
     # the schema of a relation that a subquery stands for is gone

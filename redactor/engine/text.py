@@ -48,7 +48,7 @@ class Text:
         self.source = source
         self.cuts = cuts
         self._tokens: Tokens | None = None
-        self._words: list[str] = []
+        self._words: list[str] | None = None
         self._edits: list[tuple[int, int, int, str]] = []
         self._suggested: dict[tuple[int, int], str] = {}
 
@@ -67,18 +67,22 @@ class Text:
 
     def word(self, index: int) -> str:
         """A token's text in lower case; empty beyond the ends."""
-        words = self._words or self._lowered()
+        words = self.words
         return words[index] if 0 <= index < len(words) else ""
 
-    def _lowered(self) -> list[str]:
-        tokens = self.tokens
-        if self.source.isascii():
-            whole = self.source.decode().lower()
-            self._words = [whole[a:b] for a, b in zip(tokens.starts, tokens.ends, strict=True)]
-        else:
-            pieces = [self.source[a:b] for a, b in zip(tokens.starts, tokens.ends, strict=True)]
-            self._words = [p.decode("utf-8", "replace").lower() for p in pieces]
+    @property
+    def words(self) -> list[str]:
+        """Every token's text in lower case."""
+        if self._words is None:
+            self._words = self._lowered()
         return self._words
+
+    def _lowered(self) -> list[str]:
+        tokens, source = self.tokens, self.source
+        if source.isascii():
+            whole = source.decode().lower()
+            return [whole[a:b] for a, b in zip(tokens.starts, tokens.ends, strict=True)]
+        return [source[a:b].decode("utf-8", "replace").lower() for a, b in zip(tokens.starts, tokens.ends, strict=True)]
 
     def written(self, start: int, end: int) -> str:
         """What stands between two offsets, literals included."""

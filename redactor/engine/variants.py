@@ -24,7 +24,8 @@ from redactor.engine.text import Text
 from redactor.errors import RedactorError
 from redactor.model import Allow, Decision, Redact, Refuse
 from redactor.sql import grammar
-from redactor.sql.grammar import COMMENTS, Node, Statement
+from redactor.sql.grammar import Node, Statement
+from redactor.sql.tokens import COMMENTS
 from redactor.sql.watched import Watched
 
 LONGEST = 4096
@@ -108,10 +109,9 @@ class WatchedText(Text):
         self._holes = holes
         self._reached = reached
 
-    def word(self, index: int) -> str:
-        if 0 <= index < len(self.tokens) and self.tokens.starts[index] in self._holes:
-            return "?"
-        return super().word(index)
+    def _lowered(self) -> list[str]:
+        starts = self.tokens.starts
+        return ["?" if at in self._holes else word for at, word in zip(starts, super()._lowered(), strict=True)]
 
     def written(self, start: int, end: int) -> str:
         self._reached.update(n for at, n in self._holes.items() if start <= at < end)

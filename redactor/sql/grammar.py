@@ -25,6 +25,7 @@ from postgast.native import lib
 from postgast.pg_query_pb2 import ScanResult
 
 from redactor.errors import RedactorError, TooMuch
+from redactor.sql import tokens
 
 Node = dict[str, Any]
 
@@ -44,9 +45,6 @@ _STACK_PER_BYTE = 192
 _DEPTH = 15_000
 _DECODE_STACK = 256 * 1024 * 1024
 """Decoding stops at _DEPTH levels, however long the tree is."""
-
-COMMENTS = frozenset({275, 276})
-"""libpg_query's token numbers of SQL_COMMENT and C_COMMENT."""
 
 _lock = threading.Lock()
 _T = TypeVar("_T")
@@ -136,8 +134,13 @@ _KIND = re.compile(rb'\{"stmt":\{"([A-Za-z]+)"')
 def is_still(source: bytes, kinds: Sequence[str]) -> bool:
     """Whether a text has statements of those kinds. For a text that was rewritten; raises as `parse` does."""
     # within a string of the tree quotes have a backslash before them, so this is only where a statement begins
-    if len(source) <= _INLINE_BYTES and [k.decode() for k in _KIND.findall(_tree(source))] == list(kinds):
-        return True
+    if len(source) <= _INLINE_BYTES:
+        tree = _tree(source)
+        begun = [b'{"stmt":{"%s":' % k.encode() for k in kinds]
+        if tree.count(b'{"stmt":{"') == len(begun):
+            if len(begun) == 1 and begun[0] in tree:
+                return True
+            return [k.decode() for k in _KIND.findall(tree)] == list(kinds)
     return [s.kind for s in parse(source)] == list(kinds)
 
 
@@ -205,11 +208,9 @@ def _scanned(source: bytes) -> bytes:
 _spans = attrgetter("token", "start", "end")
 
 
-def spans(source: bytes) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+def spans(source: bytes) -> tokens.Columns:
     """The tokens of a text that has been parsed, without its comments: their kinds, starts and ends."""
-    buffer = _scanned(source)
-    found = [t for t in map(_spans, ScanResult.FromString(buffer).tokens) if t[0] not in COMMENTS]
-    return tuple(zip(*found, strict=True)) if found else ((), (), ())  # type: ignore[return-value]
+    return tokens.read(_scanned(source))
 
 
 def shape(source: bytes) -> str:
@@ -241,14 +242,19 @@ def _hide_leftovers(text: str) -> str:
 
     source = text.encode()
     try:
-        tokens = ScanResult.FromString(_scanned(source)).tokens
+        kinds, starts, ends = spans(source)
     except SyntaxProblem:
         return f"<{len(source)} bytes, not read>"
     kept: list[bytes] = []
     end = 0
-    for kind, start, stop in map(_spans, tokens):
-        if kind in COMMENTS:
-            continue
+    if "--" not in text and "/*" not in text:
+        # between its tokens there are blanks, which come to one
+        for kind, start, stop in zip(kinds, starts, ends, strict=True):
+            if kind in _LITERALS:
+                kept += (source[end:start], b"?")
+                end = stop
+        return " ".join(b"".join((*kept, source[end:])).decode().split())
+    for kind, start, stop in zip(kinds, starts, ends, strict=True):
         if start > end and kept:
             kept.append(b" ")
         kept.append(b"?" if kind in _LITERALS else source[start:stop])
