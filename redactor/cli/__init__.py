@@ -37,6 +37,23 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Command -> (module, attribute): a function becomes a command, a typer app a group of commands."""
 
+SUMMARIES = {
+    "demo": "An embedded PostgreSQL, a sample city, redactor in front of it, and a tour in the terminal.",
+    "init": "Write a first redactor.yaml, the shipped policies and the schemas for editors. Overwrites nothing.",
+    "serve": "Run the proxy. SIGHUP reads policy and catalogs anew; SIGTERM and SIGINT end it.",
+    "scan": "Propose tags for the columns of a database, with confidence and evidence; a person confirms them.",
+    "review": "List what waits for a person in the catalog file, and decide on it.",
+    "check": "Check configuration, policy and catalog files, and compare them with the databases where these answer.",
+    "explain": "What would become of a statement of that login, and why. Nothing is run.",
+    "policy": "Test a policy; show who can see what, and what a change would do.",
+    "audit": "The log: what was refused and rewritten, and the proof that it is whole.",
+    "console": "The console: its people, and its process.",
+    "orders": "Disclosure orders: judicial warrants and subpoenas, checked, approved by two, opened for one login.",
+    "harden": "Print the SQL that takes hidden columns away from ordinary requesters' own roles. Nothing is changed.",
+    "doctor": "Check whether the database can be read without the proxy, and whether its own grants hide what is hidden.",
+}
+"""What each command says of itself, so that the list of all of them needs none of their modules."""
+
 
 def available() -> list[str]:
     """The commands whose module is part of this installation, in the order in which help lists them."""
@@ -45,6 +62,15 @@ def available() -> list[str]:
 
 def build(only: str | None = None) -> typer.Typer:
     """The typer app with all commands, or with just the one named."""
+    app = _frame()
+    for name in available():
+        if only is None or name == only:
+            module, attribute = COMMANDS[name]
+            _register(app, name, getattr(import_module(module), attribute))
+    return app
+
+
+def _frame() -> typer.Typer:
     app = typer.Typer(
         name="redactor",
         no_args_is_help=True,
@@ -53,11 +79,19 @@ def build(only: str | None = None) -> typer.Typer:
         help="A PostgreSQL proxy that keeps citizenship and immigration status out of unapproved hands.",
     )
     app.callback()(_top)
-    for name in available():
-        if only is None or name == only:
-            module, attribute = COMMANDS[name]
-            _register(app, name, getattr(import_module(module), attribute))
     return app
+
+
+def overview() -> typer.Typer:
+    """The app with every command's name and summary, and nothing behind them: for `redactor --help`."""
+    app = _frame()
+    for name in available():
+        app.command(name, help=SUMMARIES[name])(_nothing)
+    return app
+
+
+def _nothing() -> None:
+    raise AssertionError("the overview has nothing to run")
 
 
 def _register(app: typer.Typer, name: str, what: typer.Typer | Callable[..., Any]) -> None:
@@ -91,10 +125,15 @@ def _top(
 
 def main() -> None:
     """The `redactor` command."""
-    first = sys.argv[1] if len(sys.argv) > 1 else None
-    only = first if first in available() else None
+    first = sys.argv[1] if len(sys.argv) > 1 else ""
+    known = available()
     try:
-        build(only)(prog_name="redactor")
+        if first in known:
+            app = build(first)
+        else:
+            # an option of redactor's own, or a command that is none; a command behind an option is run all the same
+            app = build() if not set(known).isdisjoint(sys.argv[1:]) else overview()
+        app(prog_name="redactor")
     except ConfigurationError as e:
         for fault in e.faults:
             print(fault, file=sys.stderr)

@@ -206,12 +206,20 @@ def _bare(key: str, value: Node, ctes: Scope, found: Survey, stack: _Stack) -> N
 
 def _enter(kind: str, value: Node, ctes: Scope, found: Survey, stack: _Stack) -> Scope | None:
     """Notes what a wrapped node is; returns the CTEs visible to its children, or None when they need no visit."""
+    # the commonest first
     match kind:
         case "String" | "Integer" | "Float" | "A_Star" | "SetToDefault" | "ParamRef":
             text = value.get("sval")
             if isinstance(text, str):
                 found.names.add(text)
             return None
+        case "ResTarget":
+            if "name" in value:
+                found.names.add(value["name"])
+        case "A_Expr":
+            _operator(value.get("name", ()), found)
+            if value.get("kind", "") in _BETWEEN:
+                found.operators |= {(None, o) for o in ("<", "<=", ">", ">=")}
         case "RangeVar":
             _relation(value, ctes, Role.READ, found)
             return None
@@ -223,6 +231,26 @@ def _enter(kind: str, value: Node, ctes: Scope, found: Survey, stack: _Stack) ->
                 stack.append((value, _with(value, ctes, stack)))
                 return None
             return _with(value, ctes, stack)
+        case "FuncCall":
+            _function(value, found)
+        case "SortBy":
+            _operator(value.get("useOp", ()), found)
+        case "JoinExpr":
+            found.natural |= bool(value.get("isNatural"))
+            if value.get("isNatural") or "usingClause" in value:
+                found.operators.add((None, "="))
+            if "alias" in value:
+                found.join_alias = True
+        case "TypeName":
+            _type(value, found)
+        case "SubLink":
+            found.collects = True
+            if value.get("subLinkType") == "ARRAY_SUBLINK" and "SelectStmt" in value["subselect"]:
+                found.arrays.append(value["subselect"]["SelectStmt"])
+            _operator(value.get("operName", ()) or _EQUALS, found)
+        case "CaseExpr":
+            if "arg" in value:
+                found.operators.add((None, "="))
         case "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt":
             found.nested.add(kind)
             inner = _with(value, ctes, stack)
@@ -238,40 +266,13 @@ def _enter(kind: str, value: Node, ctes: Scope, found: Survey, stack: _Stack) ->
             found.functions.append(FunctionRef(None, method[-1], -1, value, value.get("location", 0)))
             stack.append(({k: v for k, v in value.items() if k not in ("relation", "method")}, ctes))
             return None
-        case "FuncCall":
-            _function(value, found)
-        case "TypeName":
-            _type(value, found)
-        case "A_Expr":
-            _operator(value.get("name", ()), found)
-            if value.get("kind", "") in _BETWEEN:
-                found.operators |= {(None, o) for o in ("<", "<=", ">", ">=")}
-        case "CaseExpr":
-            if "arg" in value:
-                found.operators.add((None, "="))
-        case "SubLink":
-            found.collects = True
-            if value.get("subLinkType") == "ARRAY_SUBLINK" and "SelectStmt" in value["subselect"]:
-                found.arrays.append(value["subselect"]["SelectStmt"])
-            _operator(value.get("operName", ()) or _EQUALS, found)
         case "GroupingFunc" | "JsonObjectAgg" | "JsonArrayAgg":
             found.collects = True
-        case "SortBy":
-            _operator(value.get("useOp", ()), found)
         case "A_Indirection":
             for part in value.get("indirection", ()):
                 if "String" in part:
                     found.names.add(part["String"]["sval"])
                     found.attributes.add(part["String"]["sval"])
-        case "JoinExpr":
-            found.natural |= bool(value.get("isNatural"))
-            if value.get("isNatural") or "usingClause" in value:
-                found.operators.add((None, "="))
-            if "alias" in value:
-                found.join_alias = True
-        case "ResTarget":
-            if "name" in value:
-                found.names.add(value["name"])
         case "IndexElem":
             if "name" in value:
                 found.names.add(value["name"])

@@ -70,3 +70,27 @@ def test_the_operators_log_is_json_when_nobody_watches() -> None:
     event = json.loads(done.stderr)
     assert (event["event"], event["port"], event["level"]) == ("listening", 6432, "info")
     assert done.stdout == ""
+
+
+def test_the_overview_says_what_the_commands_say() -> None:
+    import typer
+
+    whole, short = (typer.main.get_command(app) for app in (cli.build(), cli.overview()))
+    assert isinstance(whole, typer.core.TyperGroup)
+    assert isinstance(short, typer.core.TyperGroup)
+    said = {name: (c.help or "").split("\n\n")[0].replace("\n", " ") for name, c in whole.commands.items()}
+    assert said == {name: c.help for name, c in short.commands.items()}
+
+
+def test_the_overview_imports_no_command() -> None:
+    code = """
+import sys
+from redactor import cli
+sys.argv[1:] = ["--help"]
+try:
+    cli.main()
+except SystemExit:
+    print([m for m in sys.modules if m.startswith(("redactor.", "sql")) and not m.startswith("redactor.cli")])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "['redactor.errors']"
