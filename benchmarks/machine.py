@@ -7,9 +7,11 @@ import platform
 import sys
 from pathlib import Path
 
+from redactor.cli import compiled
+
 
 def described() -> dict[str, str]:
-    """Processor, cores, kernel, Python: enough to read a figure by."""
+    """Processor, cores, kernel, Python, whether redactor is compiled: enough to read a figure by."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -20,6 +22,7 @@ def described() -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "system": f"{platform.system()} {platform.release()}",
         "python": sys.version.split()[0],
+        "redactor": f"{count} modules compiled" if (count := compiled()) else "plain Python",
     }
 
 

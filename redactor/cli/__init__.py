@@ -50,7 +50,7 @@ SUMMARIES = {
     "console": "The console: its people, and its process.",
     "orders": "Disclosure orders: judicial warrants and subpoenas, checked, approved by two, opened for one login.",
     "harden": "Print the SQL that takes hidden columns away from ordinary requesters' own roles. Nothing is changed.",
-    "doctor": "Check whether the database can be read without the proxy, and whether its own grants hide what is hidden.",
+    "doctor": "Check whether the database can be read without the proxy, and whether its own grants hide what is hidden.",  # noqa: E501
 }
 """What each command says of itself, so that the list of all of them needs none of their modules."""
 

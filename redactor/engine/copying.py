@@ -44,7 +44,7 @@ def copy(reading: Reading, node: Node, statement: Statement) -> None:
     if node.get("is_from"):
         given = listed or [c.name for c in relation.columns if c.generated is None]
         for cover in (shield.covers[name] for name in given if name in shield.covers):
-            reading.note(ColumnUse(cover.column, Use.INSERT), cover.hits)
+            reading.note([(ColumnUse(cover.column, Use.INSERT), cover.hits)])
             if not cover.inserts or relation.kind not in "rp":
                 raise of_use(cover.column, Use.WRITE, cover.hits)
         writing.check_hazards(reading, relation, "insert", given)
@@ -92,7 +92,7 @@ def _masked(
             continue
         if cover.expression is None:
             raise of_use(cover.column, Use.OUTPUT, cover.hits, cover.source)
-        reading.note(ColumnUse(cover.column, Use.OUTPUT), cover.hits)
+        reading.note([(ColumnUse(cover.column, Use.OUTPUT), cover.hits)])
         columns.append(f"{cover.expression} AS {identifier(name)}")
     text = reading.text
     first = text.at(ref.at)

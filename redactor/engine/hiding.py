@@ -67,18 +67,34 @@ def span_of(text: Text, ref: RelationRef) -> Span:
     return Span(text.tokens[start].start, (name_start, name_end), (alias_start, alias_end), text.tokens[end - 1].end)
 
 
-def source(shield: Shield, ref: RelationRef, found: Survey, starless: bool) -> tuple[str, str]:
+def source(
+    shield: Shield, ref: RelationRef, found: Survey, starless: bool, written: dict[int, tuple[str, str]]
+) -> tuple[str, str]:
     """What stands before and behind the relation expression, to make it a subquery.
 
-    `starless`: no star will take what it gives, so that system columns can be handed on.
+    `starless`: no star will take what it gives, so that system columns can be handed on. `written`: whole relations'
+    columns and what orders them, by oid, once they have been written out for the same requester.
     """
+    renamed = _colnames(ref)
+    alias = f"{identifier(ref.alias)} ({', '.join(map(identifier, renamed))})" if renamed else identifier(ref.alias)
+    whole = shield.ordered or takes_row(found, ref, shield.names)
+    if not whole or (starless and not SYSTEM_COLUMNS.isdisjoint(found.names)):
+        listed, behind = _written(shield, found, starless, whole)
+    else:
+        oid = shield.relation.oid
+        if oid not in written:
+            written[oid] = _written(shield, found, False, True)
+        listed, behind = written[oid]
+    return f"(SELECT {listed} FROM ", f"{behind}) {alias}"
+
+
+def _written(shield: Shield, found: Survey, starless: bool, whole: bool) -> tuple[str, str]:
+    """A subquery's columns, and what stands behind its relation. `whole`: not just what the statement names."""
     relation = shield.relation
     columns: list[str] = []
     order: list[str] = []
     # what the statement does not take is left out: the requester may have no right to it
-    wanted: set[str] | None = None
-    if not shield.ordered and not takes_row(found, ref, shield.names):
-        wanted = found.names | set(shield.primary)
+    wanted: set[str] | None = None if whole else found.names | set(shield.primary)
     for c in relation.columns:
         if wanted is not None and c.name not in wanted:
             continue
@@ -96,10 +112,7 @@ def source(shield: Shield, ref: RelationRef, found: Survey, starless: bool) -> t
     columns = columns or ["true AS here"]
     where = " WHERE false" if shield.closed is not None else f" WHERE {shield.where}" if shield.where else ""
     # OFFSET 0 keeps conditions outside: which row fails one first would tell the order of partitions
-    behind = where + (f" ORDER BY {', '.join(order)} OFFSET 0" if order else "")
-    renamed = _colnames(ref)
-    listed = f" ({', '.join(map(identifier, renamed))})" if renamed else ""
-    return f"(SELECT {', '.join(columns)} FROM ", f"{behind}) {identifier(ref.alias)}{listed}"
+    return ", ".join(columns), where + (f" ORDER BY {', '.join(order)} OFFSET 0" if order else "")
 
 
 def _colnames(ref: RelationRef) -> list[str]:
@@ -136,13 +149,20 @@ def place_of(ref: RelationRef, alias: str, shield: Shield, substituted: bool, si
     return Place(alias, keys, sized, shield.ordered, frozenset(shown.values()), primary, inside)
 
 
-def hide(text: Text, ref: RelationRef, shield: Shield, found: Survey, starless: bool) -> None:
+def hide(
+    text: Text,
+    ref: RelationRef,
+    shield: Shield,
+    found: Survey,
+    starless: bool,
+    written: dict[int, tuple[str, str]],
+) -> None:
     """Puts the subquery in the relation's place."""
     relation = shield.relation
     if ref.sampled:
         check_sample(text, ref, relation)
     span = span_of(text, ref)
-    before, behind = source(shield, ref, found, starless)
+    before, behind = source(shield, ref, found, starless, written)
     keyword = text.at(span.start) - 1
     if text.word(keyword) == "table":
         # TABLE residents

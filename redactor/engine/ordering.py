@@ -67,9 +67,9 @@ def settle(
     kept = {id(select) for select in found.arrays}
     collects = found.collects or any(aggregates(f.name) for f in found.functions)
     arranges = any(f.name in _ARRANGING for f in found.functions)
-    around = _Around(
-        places, aggregates if collects else _none, arranges, len(found.selects) == 1 and "SelectStmt" in node
-    )
+    # of a statement that is one query and changes nothing, what it reads is what the query reads
+    single = len(found.selects) == 1 and "SelectStmt" in node and not found.nested
+    around = _Around(places, aggregates if collects else _none, arranges, single)
     for select in found.selects:
         _level(text, select, around, select is top or id(select) in kept)
         if select is top or "limitCount" in select or "limitOffset" in select:

@@ -113,7 +113,7 @@ class Reading:
         if hidden and not starless and hiding.SYSTEM_COLUMNS & found.names:
             starless = rows.expand_stars(self.text, found, self._from_of)
         for ref, shield in hidden:
-            hiding.hide(self.text, ref, shield, found, starless)
+            hiding.hide(self.text, ref, shield, found, starless, self.world.written)
         if hidden:
             hiding.complete_groups(self.text, found.groups, hidden)
             rows.keep_types(self.text, hidden, found, self._from_of)
@@ -145,7 +145,7 @@ class Reading:
         """The origins' view of a relation: its oid, and its columns with their numbers."""
         relation, own = self._bindings.get(id(node), (None, None))
         if relation is not None:
-            return relation.oid, tuple((c.name, (relation.oid, c.number)) for c in relation.columns)
+            return relation.oid, self.world.origins(relation)
         # the session's own carries its origin itself
         columns = own.columns if own is not None else None
         return 0, None if columns is None else tuple((c, NOWHERE) for c in columns)
@@ -303,9 +303,16 @@ class Reading:
         if output:
             for _, taint in outputs:
                 lineage.use(taint, Use.OUTPUT)
+        noted: list[tuple[ColumnUse, Iterable[RuleHit]]] = []
+        try:
+            self._judge_each(lineage, noted)
+        finally:
+            self.note(noted)
+
+    def _judge_each(self, lineage: Lineage, noted: list[tuple[ColumnUse, Iterable[RuleHit]]]) -> None:
         for use in lineage.column_uses():
             cover = self.cover(use.column)
-            self.note(use, cover.hits)
+            noted.append((use, cover.hits))
             if use.use is Use.INSERT:
                 # what it would tell all the same is looked for in writing.py
                 if not cover.inserts or not self._is_table(use.column.of):
@@ -318,13 +325,18 @@ class Reading:
         relation = self.world.catalog.relation(name)
         return relation is not None and relation.kind in "rp"
 
-    def note(self, use: ColumnUse, hits: Iterable[RuleHit]) -> None:
-        """Remembers, for the log, a hidden column that the statement uses and the rules that hide it."""
-        self.used.append(use)
-        for h in hits:
-            known = self.hits.get(h.rule)
-            columns = dict.fromkeys((*(known.columns if known else ()), use.column))
-            self.hits[h.rule] = RuleHit(h.rule, h.because, tuple(columns))
+    def note(self, uses: Iterable[tuple[ColumnUse, Iterable[RuleHit]]]) -> None:
+        """Remembers, for the log, hidden columns that the statement uses, each with the rules that hide it."""
+        found: dict[str, tuple[str, dict[ColumnName, None]]] = {}
+        for use, hits in uses:
+            self.used.append(use)
+            for h in hits:
+                if h.rule not in found:
+                    known = self.hits.get(h.rule)
+                    found[h.rule] = h.because, dict.fromkeys(known.columns if known else ())
+                found[h.rule][1][use.column] = None
+        for rule, (because, columns) in found.items():
+            self.hits[rule] = RuleHit(rule, because, tuple(columns))
 
     def adopt(self, decision: Decision) -> None:
         """Takes over what a prepared statement's decision found."""

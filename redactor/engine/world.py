@@ -11,7 +11,7 @@ from redactor.context import Context
 from redactor.derivation import Derivation
 from redactor.engine import hiding, opening
 from redactor.engine.ordering import Place
-from redactor.model import ColumnName, Grant, RelationName
+from redactor.model import ColumnName, Grant, Origin, RelationName
 from redactor.protection import Clearance, Cover, Shield, plain_type
 from redactor.protection import Closed as ClosedRows
 from redactor.sql.builtins import Builtins, Closed, Hidden, How, Open, Partial
@@ -49,6 +49,9 @@ class World:
         self.builtins = builtins
         self._system: dict[int, Shield] = {}
         self._outputs: dict[int, tuple[Output, ...]] = {}
+        self._origins: dict[int, tuple[tuple[str, Origin], ...]] = {}
+        self.written: dict[int, tuple[str, str]] = {}
+        """What `hiding` has written out of whole relations, by their oids."""
         self._figures: tuple[int, ...] | None = None
         self._sequences: tuple[int, ...] | None = None
         self._namesakes: dict[str, list[str]] | None = None
@@ -87,6 +90,14 @@ class World:
                 (c.name, frozenset((covers[c.name].column,)) if c.name in covers else CLEAN) for c in relation.columns
             )
             self._outputs[relation.oid] = known
+        return known
+
+    def origins(self, relation: Relation) -> tuple[tuple[str, Origin], ...]:
+        """A relation's columns, each with where RowDescription says that it comes from."""
+        known = self._origins.get(relation.oid)
+        if known is None:
+            oid = relation.oid
+            self._origins[oid] = known = tuple([(c.name, (oid, c.number)) for c in relation.columns])
         return known
 
     def _judged(self, relation: Relation, verdict: Open | Closed | Partial) -> Shield:
