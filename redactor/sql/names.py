@@ -74,7 +74,20 @@ class Names:
         if schema == "pg_temp" or (schema, name) in self._now.dropped:
             return None
         relation = self._catalog.relation(RelationName(schema, name))
-        return None if relation is None else Found(relation)
+        if relation is None:
+            return None
+        made = self._numbering(relation)
+        return Found(relation) if made is None else Found(own=made)
+
+    def _numbering(self, relation: Relation) -> Own | None:
+        """A sequence that numbers the rows of a table which the session has made: as much its own as the table is."""
+        table = (
+            self._catalog.relations.get(relation.owned_by[0]) if relation.kind == "S" and relation.owned_by else None
+        )
+        found = self._in(table.schema, table.name) if table is not None else None
+        if found is None or found.own is None:
+            return None
+        return Own(relation.schema, relation.name, "sequence", None, False, found.own.maker)
 
     def schema_of_new(self) -> str | None:
         """The schema in which an unqualified CREATE makes its object: the first of the path that exists."""

@@ -79,3 +79,17 @@ def test_functions_of_every_schema_of_the_path_count(town: Town) -> None:
     assert names.builtin(None, "upper")
     assert names.builtin("pg_catalog", "upper")
     assert not names.builtin("public", "upper")
+
+
+def test_what_numbers_a_table_of_the_session_is_the_session_s_own(town: Town) -> None:
+    catalog = town.engine.catalog
+    sequence = next(r for r in catalog.relations.values() if r.kind == "S" and r.owned_by)
+    assert sequence.owned_by is not None
+    table = catalog.relations[sequence.owned_by[0]]
+    before = Context.start(table.owner, ("nowhere",))
+    after = before.after(Make(Own(table.schema, table.name, "table", temporary=False)))
+    somebody = Context.start("clerk", ("nowhere",)).after(Make(Own(table.schema, table.name, "table", temporary=False)))
+    for context, own in ((before, False), (after, True), (somebody, False)):
+        found = Names(catalog, context).relation(sequence.schema, sequence.name)
+        assert found is not None
+        assert (found.own is not None, found.relation is None) == (own, own)
