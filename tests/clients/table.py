@@ -26,6 +26,9 @@ What an application may notice:
   part of a key or refer to what is hidden; in rows that are there they may not be changed: mappings that save whole
   rows leave them out of UPDATE (Django: `save(update_fields=...)`; Hibernate: `updatable` false; TypeORM: `update`
   false);
+- mappings that check in UPDATE whether a row is as it was read (Pony, Hibernate's OptimisticLockType.ALL) leave hidden
+  columns out of the check (Pony: `optimistic=False`);
+- a role may be taken on by SET ROLE and by set_config with constants, not by a parameter (`set_config('role', $1, true)`);
 - `GROUP BY` and `DISTINCT` over hidden columns pass where the table's primary key is among them, else they are refused;
 - `EXPLAIN` of such a table is refused, which sqlx's `describe` asks, and with it its `query!` macros while they
   are compiled: let an approved login do that (`cargo sqlx prepare`);

@@ -6,7 +6,10 @@ command line (docs/noninterference.md).
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +81,37 @@ def test_no_attack_tells_the_cities_apart(pair: city.Pair, proxy: str, half: int
 
 def test_harmless_work_goes_on(pair: city.Pair, proxy: str) -> None:
     _harmless(pair, proxy, _part(pair, corpus.HARMLESS, 3))
+
+
+REFUSED_TO_ALL = re.compile(
+    r"identity-0(14|15|19|20|21)|wire-0(12|13|23|24|27|28|29|30|33|36|37|38|41|42|45|46)|error-030"
+)
+"""Sent by other logins, as no client sends it (an error says so and the session ends), or a clock's answer."""
+
+
+def _approved(pair: city.Pair, proxy: str, every: int) -> None:
+    """Who is approved for everything gets what a direct connection gives, of the attacks too, errors included."""
+    direct, indirect = _target(pair, "city_c", None), _target(pair, "city_a", proxy)
+    probes = [
+        p for f in (corpus.HARMLESS, corpus.ATTACKS) for p in corpus.read(f) if p.runs_on(pair.major, pair.offers)
+    ]
+    findings = []
+    with judge.Keeper(pair, ("city_a", "city_c")) as keeper:
+        for p in probes[::every]:
+            if not REFUSED_TO_ALL.fullmatch(p.id):
+                steps = json.loads(json.dumps(p.steps).replace('"user": "desk"', '"user": "counsel"'))
+                mine = replace(p, as_="counsel", steps=tuple(steps), error=True)
+                findings.append(judge.harmless(mine, direct, indirect, keeper, TIMEOUT))
+    assert not [f for f in findings if f.bad], _wrong(findings)
+
+
+def test_an_approved_login_is_answered_as_directly(pair: city.Pair, proxy: str) -> None:
+    _approved(pair, proxy, 20 if pair.major == 18 else 60)
+
+
+@pytest.mark.slow
+def test_an_approved_login_is_answered_as_directly_in_all(pair: city.Pair, proxy: str) -> None:
+    _approved(pair, proxy, 1)
 
 
 @pytest.mark.slow

@@ -1,0 +1,7 @@
+const Knex=require('knex'); const {Model}=require('objection'); const knex=Knex({client:'pg',connection:process.env.URL}); Model.knex(knex);
+class Ward extends Model{static tableName='wards';static idColumn='ward_id'; static get relationMappings(){return {people:{relation:Model.HasManyRelation,modelClass:Person,join:{from:'wards.ward_id',to:'people.ward_id'}}}}}
+class Person extends Model{static tableName='people';static idColumn='person_id'; static get relationMappings(){return {ward:{relation:Model.BelongsToOneRelation,modelClass:Ward,join:{from:'people.ward_id',to:'wards.ward_id'}}}}}
+class Note extends Model{static tableName='notes';static idColumn='note_id'}
+(async()=>{ console.log(JSON.stringify(await Person.query().withGraphFetched('ward').orderBy('person_id').limit(3))); console.log(JSON.stringify(await Person.query().withGraphJoined('ward').orderBy('people.person_id').where('people.ward_id',2))); console.log(await Ward.relatedQuery('people').for(2).resultSize());
+await Note.transaction(async t=>{ const n=await Note.query(t).insertAndFetch({title:'ob',votes:1}); delete n.note_id; console.log(n); await Note.query(t).patch({votes:3}).where('title','ob'); console.log(await Note.query(t).upsertGraph({note_id:(await Note.query(t).findOne('title','ob')).note_id,votes:4}).then(x=>x.votes)); await Note.query(t).delete().where('title','ob') });
+const p=await Person.query().findById(3); await p.$query().patch({name:'Q'}); console.log(await Person.query().findById(3)); await p.$query().patch({name:'Person 3'}); await knex.destroy() })();
