@@ -469,14 +469,16 @@ class Derivation:
         """What the casts from and to types, or their parts, read: a value at hand is cast without naming its type."""
         if not self.catalog.casts:
             return CLEAN
-        parts = {p.oid for oid in oids if (t := self.catalog.types.get(oid)) is not None for p in self._parts_of(t)}
+        found = [t for oid in oids if (t := self.catalog.types.get(oid)) is not None]
+        # one from a user's type to text says nothing of a text at hand
+        parts = {p.oid for t in found for p in self._parts_of(t) if not self._is_system_type(p.oid)}
         return join(self.cast(c) for c in self.catalog.casts if c.source in parts or c.target in parts)
 
     def casts_of(self, t: Type) -> tuple[Cast, ...]:
         """The casts that a statement which names the type may make: a value is made of its source type first."""
         if not self.catalog.casts:
             return ()
-        parts = {p.oid for p in self._parts_of(t)}
+        parts = {t.oid} | {p.oid for p in self._parts_of(t) if not self._is_system_type(p.oid)}
         return tuple(
             c for c in self.catalog.casts if c.source in parts or (c.target in parts and self._is_system_type(c.source))
         )
