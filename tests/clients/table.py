@@ -28,7 +28,7 @@ What an application may notice:
   false);
 - mappings that check in UPDATE whether a row is as it was read (Pony, Hibernate's OptimisticLockType.ALL) leave hidden
   columns out of the check (Pony: `optimistic=False`);
-- a role may be taken on by SET ROLE and by set_config with constants, not by a parameter (`set_config('role', $1, true)`);
+- a role may be taken on by SET ROLE and by set_config with constants, but not by set_config with a parameter;
 - `GROUP BY` and `DISTINCT` over hidden columns pass where the table's primary key is among them, else they are refused;
 - `EXPLAIN` of such a table is refused, which sqlx's `describe` asks, and with it its `query!` macros while they
   are compiled: let an approved login do that (`cargo sqlx prepare`);
