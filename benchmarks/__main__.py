@@ -1,6 +1,6 @@
 """`make bench`: all measurements, as tables on the terminal and as JSON, Markdown and a plot in benchmarks/results/.
 
-python -m benchmarks [--quick] [--only relay,latency,rows,refusals,idle,decisions,log]
+python -m benchmarks [--quick] [--only relay,latency,rows,refusals,front,idle,decisions,log]
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import decisions, idle, log, machine, place, plot, refusals, relay, rows
+from benchmarks import decisions, front, idle, log, machine, place, plot, refusals, relay, rows
 
 RESULTS = Path(__file__).parent / "results"
 DOCUMENT = RESULTS.parent.parent / "docs" / "performance.md"
@@ -27,6 +27,7 @@ TITLES = {
     "latency": "One client, prepared: latency",
     "rows": "A million rows",
     "refusals": "Refused and rewritten statements, each durable before its answer",
+    "front": "TLS with the client, and two workers: pgbench -S, prepared, 8 clients",
     "idle": "Idle clients",
     "decisions": "A decision",
     "log": "The log alone",
@@ -82,6 +83,7 @@ def main() -> None:
             run("latency", lambda: relay.latency(where, among, quick))
             run("rows", lambda: rows.measure(where, among, quick))
             run("refusals", lambda: refusals.measure(where, among, quick))
+        run("front", lambda: front.measure(where, quick))
         run("idle", lambda: idle.measure(where, quick))
         run("decisions", lambda: decisions.measure(where, quick))
     run("log", lambda: log.measure(quick)["durable refusals"])

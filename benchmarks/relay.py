@@ -53,8 +53,11 @@ def ways(place: Place) -> Iterator[list[Way]]:
 
 
 @contextmanager
-def bouncing(place: Place, upstream: int | None = None) -> Iterator[tuple[int, int] | None]:
-    """PgBouncer in session mode in front of the database (or of a port): (port, pid); None: it is not installed."""
+def bouncing(place: Place, upstream: int | None = None, more: str = "") -> Iterator[tuple[int, int] | None]:
+    """PgBouncer in session mode in front of the database (or of a port): (port, pid); None: it is not installed.
+
+    `more`: lines of its configuration.
+    """
     program = shutil.which("pgbouncer")
     if program is None:
         yield None
@@ -68,7 +71,7 @@ def bouncing(place: Place, upstream: int | None = None) -> Iterator[tuple[int, i
         f"[databases]\nbench = host=127.0.0.1 port={upstream or place.cluster.port} dbname=bench\n"
         f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = scram-sha-256\n"
         f"auth_file = {directory}/users.txt\npool_mode = session\nunix_socket_dir =\nmax_client_conn = 2000\n"
-        f"default_pool_size = 2000\nserver_lifetime = 86400\n"
+        f"default_pool_size = 2000\nserver_lifetime = 86400\n{more}"
     )
     command = [program, "-q", str(directory / "pgbouncer.ini")]
     if os.geteuid() == 0:
@@ -84,13 +87,29 @@ def bouncing(place: Place, upstream: int | None = None) -> Iterator[tuple[int, i
         process.wait()
 
 
-def pgbench(place: Place, port: int, script: Path, mode: str, clients: int, seconds: int, log: str = "") -> float:
+def with_tls() -> Path | None:
+    """A pgbench that speaks TLS, which the embedded one does not: Debian's, where it is installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pgbench"))
+    return found[-1] if found else None
+
+
+def pgbench(
+    place: Place,
+    port: int,
+    script: Path,
+    mode: str,
+    clients: int,
+    seconds: int,
+    log: str = "",
+    sslmode: str = "disable",
+) -> float:
     """Transactions a second. `log`: where files with every transaction's time are to begin."""
-    command: list[str | Path] = [place.cluster.binaries / "pgbench", "-n", "-M", mode, "-c", str(clients)]
+    program = place.cluster.binaries / "pgbench" if sslmode == "disable" else with_tls()
+    command: list[str | Path] = [program or "pgbench", "-n", "-M", mode, "-c", str(clients)]
     command += ["-j", str(min(2, clients)), "-T", str(seconds), "-D", f"scale={SCALE}", "-f", script]
     if log:
         command += ["-l", f"--log-prefix={log}"]
-    command.append(f"postgresql://ordinary:ordinary@127.0.0.1:{port}/bench")
+    command.append(f"postgresql://ordinary:ordinary@127.0.0.1:{port}/bench?sslmode={sslmode}")
     done = subprocess.run(command, capture_output=True, text=True)
     found = re.search(r"tps = ([\d.]+)", done.stdout)
     if done.returncode or found is None:
