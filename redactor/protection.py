@@ -223,9 +223,9 @@ class Clearance:
         treatments = [r.treatment for c in why if (r := self.ruling(c)) is not None]
         empty = why == (own,) and isinstance(strictest(treatments), FilterRows)
         if own in why or any(c.name == ROWS and c.of in {f.qualified for f in self._family(relation)} for c in why):
-            text = f"the very rows of {relation.qualified} are protected"
+            text = "its very rows are protected"
         else:
-            text = f"which rows {relation.qualified} has depends on {_listed(why)}"
+            text = f"which rows it has depends on {_listed(why)}"
         return Closed(text, self.hits(why), empty)
 
     def _family(self, relation: Relation) -> tuple[Relation, ...]:
@@ -289,7 +289,7 @@ class Clearance:
         column = next((c for c in owner.columns if c.number == number), None)
         if shield.closed is not None:
             return Shield(
-                relation, Closed(f"{relation.qualified} counts rows of {owner.qualified}", shield.closed.hits)
+                relation, Closed(f"it counts rows of {owner.qualified}", shield.closed.hits)
             )
         if column is not None and column.name in shield.covers:
             cover = shield.covers[column.name]

@@ -579,15 +579,13 @@ def _never(text: str) -> Decision:
 
 
 def reads(columns: Iterable[ColumnName]) -> str:
-    words = []
-    for c in columns:
-        if not c.schema:
-            words.append(f"what it reads cannot be told ({c.relation} {c.name})")
-        elif c.name == "*":
-            words.append(f"it reads rows of {c.of}")
-        else:
-            words.append(f"it reads {c}")
-    return ", ".join(words[:3])
+    """Why something may not be used: the first three things that it reads."""
+    first = list(columns)[:3]
+    known = [f"rows of {c.of}" if c.name == "*" else str(c) for c in first if c.schema]
+    unknown = [f"what it reads cannot be told ({c.relation} {c.name})" for c in first if not c.schema]
+    if known:
+        unknown.insert(0, "it reads " + " and ".join([", ".join(known[:-1]), known[-1]] if known[1:] else known))
+    return ", ".join(unknown)
 
 
 __all__ = ["Reading", "constant", "identifier", "split_identifiers"]

@@ -57,11 +57,16 @@ def of_use(column: ColumnName, use: Use, hits: tuple[RuleHit, ...], source: Iter
     return Refused(Problem(REFUSED, message, detail, hint), hits, (ColumnUse(column, use),))
 
 
+_VERBS = {"function ": "called", "operator ": "used", "type ": "used", "a cast ": "used"}
+"""What one does with a thing that is no relation."""
+
+
 def of_reading(what: str, why: str, hits: Iterable[RuleHit], hint: str = "") -> Refused:
     """Something that may not be read at all."""
     hits = tuple(hits)
     rules = ", ".join(h.rule for h in hits)
-    message = f"{what} may not be read: {why}" + (f" (rule {rules})" if rules else "")
+    verb = next((v for kind, v in _VERBS.items() if what.startswith(kind)), "read")
+    message = f"{what} may not be {verb}: {why}" + (f" (rule {rules})" if rules else "")
     return Refused(Problem(REFUSED, message, because(hits), hint or "Ask the data steward for access."), hits)
 
 
