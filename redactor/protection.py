@@ -288,9 +288,7 @@ class Clearance:
         number = relation.owned_by[1] if relation.owned_by else 0
         column = next((c for c in owner.columns if c.number == number), None)
         if shield.closed is not None:
-            return Shield(
-                relation, Closed(f"it counts rows of {owner.qualified}", shield.closed.hits)
-            )
+            return Shield(relation, Closed(f"it counts rows of {owner.qualified}", shield.closed.hits))
         if column is not None and column.name in shield.covers:
             cover = shield.covers[column.name]
             return Shield(relation, Closed(f"{relation.qualified} belongs to {cover.column}", cover.hits))
