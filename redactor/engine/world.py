@@ -134,7 +134,11 @@ class World:
             case How.ALWAYS:
                 return "true"
             case How.SESSION:
-                return f"{keys[0]} IS DISTINCT FROM pg_catalog.pg_backend_pid()"
+                others = f"{keys[0]} IS DISTINCT FROM pg_catalog.pg_backend_pid()"
+                if relation.column("query") is None:
+                    return others
+                # what PostgreSQL itself says of other roles' sessions stays
+                return f"{others} AND query IS DISTINCT FROM '<insufficient privilege>'"
             case How.RELATION:
                 oids = self.figures
                 toast = str(relation.qualified) == "pg_catalog.pg_class"
