@@ -35,7 +35,7 @@ What an application may notice:
 - DO blocks pass where each of their statements is in the text and touches no table with hidden columns; dynamic SQL,
   transaction control and an error's details (GET STACKED DIAGNOSTICS) in them are refused, and all blocks in a database
   one of whose types or casts reads hidden data;
-- large objects and two-phase commit are refused; another session's query text (of the same role: of others PostgreSQL shows none), and
+- large objects and two-phase commit are refused; another session's query text (where PostgreSQL shows it at all) and
   sizes of such tables, read as NULL.
 
 | client | version | what was driven | result |
