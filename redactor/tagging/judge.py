@@ -18,7 +18,7 @@ from redactor.tagging.names import pattern, spelled
 from redactor.tagging.pack import NameSpec, Pack
 from redactor.tagging.reader import Reader
 from redactor.tagging.tables import Reading, Said, read
-from redactor.tagging.traits import traits_of
+from redactor.tagging.traits import of_itself, traits_of
 from redactor.tagging.values import profile
 
 _NEAR = 0.08
@@ -56,8 +56,14 @@ _AT_MOST = 0.9
 _DOUBTED = 0.5
 """What negatives must leave of a score for the second reader to be believed."""
 
-_LEAST = {"unknown": 0.4, "organisation": 0.8}
-"""The share that the second reader needs where the column is not, or not surely, about a person."""
+_LEAST = {"unknown": 0.5, "organisation": 0.8, "nobody": 1.1}
+"""The share that the second reader needs where the column is not, or not surely, about a person; half of it in a table
+where people's papers stand."""
+
+_ALONE = 0.8
+"""The share of `none` above which a column's own name speaks against what its neighbours suggest."""
+
+_PAPERS = frozenset({"immigration", "identity", "papers"})
 
 _KINDS: Mapping[Label, str] = {
     "direct": "status",
@@ -119,21 +125,26 @@ def _read_again(table: TableFacts, reading: Reading, made: list[Finding], pack: 
     for f, fact, said, traits in zip(made, table.columns, reading.columns, each, strict=True):
         # where values were looked at, a name that says nothing to anyone is left to them
         left_to_values = fact.profile is not None and pack.vocabulary.opaque(fact.name)
-        if f.label == "none" and not fact.key and said.who != "nobody" and not left_to_values:
+        if f.label == "none" and not fact.key and not left_to_values:
             f = _seen_by(reader, f, traits, said, reading, pack)
         out.append(f)
     return out
+
+
+def _with_papers(reading: Reading) -> bool:
+    return any(c in reading.contexts and not (c == "immigration" and "by_source" in reading.contexts) for c in _PAPERS)
 
 
 def _seen_by(
     reader: Reader, finding: Finding, traits: tuple[str, ...], said: Said, reading: Reading, pack: Pack
 ) -> Finding:
     shares = reader.shares(traits)
-    share, least = sum(shares[label] for label in CORE), _LEAST.get(said.who, reader.core)
+    surely = _LEAST.get(said.who, 0) * (0.5 if _with_papers(reading) else 1)
+    share, least = sum(shares[label] for label in CORE), max(reader.core, surely)
     among: Iterable[Label] = (label for label in LABELS if label in CORE)
     if share < least:
-        share, least, among = 1 - shares["none"], max(reader.other, _LEAST.get(said.who, 0)), LABELS[:-1]
-    if share < least:
+        share, least, among = 1 - shares["none"], max(reader.other, surely), LABELS[:-1]
+    if share < least or reader.shares(of_itself(traits))["none"] > _ALONE:
         return finding
     label = max(among, key=lambda one: shares[one])
     known = finding.tag if finding.tag and pack.tags[finding.tag].label == label else ""

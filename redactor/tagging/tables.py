@@ -14,6 +14,9 @@ from redactor.tagging.facts import ColumnFacts, TableFacts, family
 from redactor.tagging.names import pattern
 from redactor.tagging.pack import WHO, Pack
 
+_SHORT = 4
+"""A word of so many letters can be short for a longer one of the table's name."""
+
 _TOLD = 6
 """Words of a comment that count for what kind of table this is."""
 
@@ -41,7 +44,7 @@ def read(table: TableFacts, pack: Pack) -> Reading:
     """The table's kinds and what each of its columns says."""
     said = pack.vocabulary.words
     name = said(table.name.rsplit(".", 1)[-1])
-    columns = [said(c.name) for c in table.columns]
+    columns = [_completed(said(c.name), name, pack) for c in table.columns]
     own = _own_words(name, columns, pack)
     contexts = _contexts(
         table, name, [_told(c, w, pack) for c, w in zip(table.columns, columns, strict=True)], own, pack
@@ -60,6 +63,14 @@ def _told(fact: ColumnFacts, words: tuple[str, ...], pack: Pack) -> tuple[str, .
     if fact.comment and pack.vocabulary.opaque(fact.name):
         return pack.vocabulary.words(fact.comment)[:_TOLD]
     return words
+
+
+def _completed(words: tuple[str, ...], name: tuple[str, ...], pack: Pack) -> tuple[str, ...]:
+    """The words, with what is short for a word of the table's name written out: `passnum` of `passport`."""
+    long = [w for w in name if len(w) > _SHORT and w not in pack.vocabulary.idle]
+    if not long:
+        return words
+    return tuple(next((n for n in long if len(w) >= _SHORT and w != n and n.startswith(w)), w) for w in words)
 
 
 def _own_words(name: tuple[str, ...], columns: list[tuple[str, ...]], pack: Pack) -> frozenset[str]:
@@ -88,6 +99,7 @@ def _contexts(
 
     found: dict[str, str] = {}
     by_columns: set[str] = set()
+    around_only: set[str] = set()
     for key, spec in pack.contexts.items():
         if fitting(spec.never):
             continue
@@ -101,12 +113,16 @@ def _contexts(
             found[key] = f"named {table.name}"
         elif spec.who is None and not around.isdisjoint(spec.words):
             found[key] = "what the source or the table's comment says"
+            around_only.add(key)
 
     def ruled_out(by: str) -> bool:
         other, _, how = by.partition(":")
         return other in (by_columns if how == "columns" else found)
 
-    return {k: v for k, v in found.items() if not any(ruled_out(n) for n in pack.contexts[k].not_with)}
+    kept = {k: v for k, v in found.items() if not any(ruled_out(n) for n in pack.contexts[k].not_with)}
+    if "immigration" in kept and "immigration" in around_only:
+        kept["by_source"] = found["immigration"]
+    return kept
 
 
 def _who(contexts: dict[str, str], pack: Pack) -> str:

@@ -7,7 +7,7 @@ learned elsewhere. Invariant: a pure function of the facts; what is learned and 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from redactor.tagging.facts import TableFacts
@@ -20,6 +20,14 @@ _RUNS = (3, 4, 5)
 
 _FEW, _SOME = 0.06, 0.2
 """Shares of core columns among a table's: up to the first it has few, up to the second some."""
+
+
+_AROUND = ("l1:", "r1:", "l2:", "r2:", "lr:", "l1h:", "r1h:", "core:", "wc:", "t:", "who:", "y:")
+
+
+def of_itself(traits: Iterable[str]) -> list[str]:
+    """The traits of the column's own name and comment, without its type and what stands around it."""
+    return [t for t in traits if not t.startswith(_AROUND)]
 
 
 def traits_of(
