@@ -19,8 +19,9 @@ from redactor.identity import Providers, TokenRefused
 from redactor.model import Identity, Problem, Spend
 from redactor.proxy.certificates import Tls
 from redactor.proxy.doorstep import Doorstep, sockets
-from redactor.proxy.relay import Relay, cancel
+from redactor.proxy.relay import Relay
 from redactor.proxy.room import Alone, Room
+from redactor.proxy.serverside import cancel
 from redactor.proxy.settings import (
     Counters,
     Current,

@@ -8,10 +8,11 @@ waits in memory is bounded, since neither side is read while the other does not 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING, assert_never, cast
 
 from redactor.errors import LogUnavailable, RedactorError, UpstreamError
@@ -30,10 +31,9 @@ from redactor.model import (
     StartTLS,
     ToClient,
     ToServer,
-    Verdict,
 )
 from redactor.proxy import certificates, upstream
-from redactor.proxy.serverside import ServerSide
+from redactor.proxy.serverside import ServerSide, cancel
 from redactor.wire.pg import Channel, Session
 from redactor.wire.pg.passage import Passage
 
@@ -44,18 +44,6 @@ _WAITING = 256 << 10
 """Bytes of effects that may wait behind a Record before both sides stop being read."""
 _LINGER = 5.0
 """Seconds that a closed connection has to take what is still to be sent to it."""
-
-
-async def cancel(services: Services, key: bytes) -> bool:
-    """Cancels what the session of that key is doing, if it is one of this process; whether it is."""
-    name = services.cancel_keys.get(key)
-    if name is None:
-        return False
-    services.counters.cancels += 1
-    settings = services.settings
-    with contextlib.suppress(UpstreamError):  # a cancel request is never answered, whatever becomes of it
-        await upstream.cancel(settings.databases[name], name, key, settings.connect_timeout)
-    return True
 
 
 class Relay(asyncio.Protocol):
@@ -71,14 +59,16 @@ class Relay(asyncio.Protocol):
         "_closing",
         "_deadline",
         "_done",
+        "_durable",
         "_entered",
+        "_handed",
         "_heard",
         "_id",
         "_key",
         "_loop",
+        "_lost",
         "_passage",
         "_quiet",
-        "_recording",
         "_server",
         "_server_full",
         "_server_paused",
@@ -106,7 +96,10 @@ class Relay(asyncio.Protocol):
         self._todo_size = 0
         self._busy = False
         """Whether effects wait: for the log, or for what a task does."""
-        self._recording: Entry | None = None
+        self._handed = 0
+        self._durable: deque[Entry] = deque()
+        """Entries in the log's hands, and those that it has made durable and whose turn has not come."""
+        self._lost = False
         self._work: asyncio.Task[None] | None = None
         self._client_full = self._server_full = False
         self._client_paused = self._server_paused = False
@@ -241,9 +234,7 @@ class Relay(asyncio.Protocol):
         """Closes at once."""
         if self._work is not None:
             self._work.cancel()
-        # an entry that is on its way becomes durable all the same; what stands behind it is not sent
-        self._todo.clear()
-        self._todo_size = 0
+        self._forget()
         for transport in (self._client, self._server):
             if transport is not None:
                 transport.abort()
@@ -300,11 +291,18 @@ class Relay(asyncio.Protocol):
         todo = self._todo
         try:
             while todo:
-                effect = todo.popleft()
+                effect = todo[0]
                 if type(effect) is Record:
-                    if self._record(effect.entry):
+                    if self._lost:
+                        todo.clear()
+                    elif self._durable:
+                        if self._durable.popleft() is not effect.entry:
+                            raise AssertionError("entries become durable in their order")
+                        todo.popleft()
+                    elif self._handed or self._hand_in():
                         return
                     continue
+                todo.popleft()
                 if isinstance(effect, (ToClient, ToServer)):
                     self._todo_size -= len(effect.data)
                 if not self._at_once(effect):
@@ -316,10 +314,16 @@ class Relay(asyncio.Protocol):
         self._rest()
 
     def _give_up(self) -> None:
-        self._todo.clear()
-        self._todo_size = 0
+        self._forget()
         self._close()
         self._rest()
+
+    def _forget(self) -> None:
+        """Nothing of what waits is done. Entries that are in the log's hands become durable all the same."""
+        self._lost = self._lost or self._handed > 0 or bool(self._durable)
+        self._durable.clear()
+        self._todo.clear()
+        self._todo_size = 0
 
     def _rest(self) -> None:
         """Nothing waits any more."""
@@ -328,23 +332,37 @@ class Relay(asyncio.Protocol):
         if self._client_gone and self._server is None:
             self._finish()
 
-    def _record(self, entry: Entry) -> bool:
-        """Hands an entry to the log; whether it is in its hands."""
-        self._recording = entry
-        try:
-            self._services.log.hand_in(entry, self._recorded)
-        except Exception as error:
-            self._recording = None
-            self._log_failed(error)
-            return False
+    def _hand_in(self) -> bool:
+        """Hands the entry that is next to the log, and those behind it that are waiting to be sent only; whether it is
+        in the log's hands. One commit then serves all of a pipeline."""
+        for effect in self._todo:
+            if type(effect) is Record:
+                try:
+                    self._services.log.hand_in(effect.entry, partial(self._recorded, effect.entry))
+                except Exception as error:
+                    if self._handed:
+                        break  # it has its turn
+                    self._todo.popleft()
+                    self._log_failed(error)
+                    return False
+                self._handed += 1
+            elif type(effect) is not ToServer and type(effect) is not ToClient:
+                break
         return True
 
-    def _recorded(self, failure: RedactorError | None) -> None:
-        entry, self._recording = self._recording, None
-        if failure is not None or entry is None:
-            self._log_failed(failure)
+    def _recorded(self, entry: Entry, failure: RedactorError | None) -> None:
+        self._handed -= 1
+        if self._lost:
+            if self._busy and not self._handed and self._work is None:
+                self._go_on()
+            return
+        if failure is None:
+            self._services.counters.count(entry)
+            self._durable.append(entry)
         else:
-            self._count(entry)
+            # what stood before it has been done, each as its own entry was told of
+            self._todo.popleft()
+            self._log_failed(failure)
         self._go_on()
 
     async def _wait(self, effect: Effect) -> None:
@@ -409,26 +427,12 @@ class Relay(asyncio.Protocol):
 
     def _instead(self, effects: list[Effect]) -> None:
         """Something has failed: what waited behind it and is not for the client is not done; this is, last."""
-        left: list[Effect] = [e for e in self._todo if isinstance(e, ToClient)]
-        self._todo.clear()
-        self._todo_size = 0
+        # nor is what stands behind an entry that will not be made
+        before = takewhile(lambda e: not isinstance(e, Record), self._todo)
+        left: list[Effect] = [e for e in before if isinstance(e, ToClient)]
+        self._forget()
         # a session that was closing already had a Close among what has just been thrown away
         self._wait_with(left + (effects or [Close("")]))
-
-    def _count(self, entry: Entry) -> None:
-        counters = self._services.counters
-        if entry.outcome == "tripwire":
-            counters.tripwires += 1
-            return
-        match entry.verdict:
-            case Verdict.ALLOWED:
-                counters.allowed += 1
-            case Verdict.REDACTED:
-                counters.redacted += 1
-            case Verdict.REFUSED:
-                counters.refused += 1
-            case _:
-                assert_never(entry.verdict)
 
     async def _may_enter(self) -> bool:
         """Whether there is room for one more client with that login; asked once, before anything is done for it."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from redactor.config import Address, Logins, Upstream
 from redactor.errors import RedactorError
-from redactor.model import Entry, Grant, Identity, Judge, Problem, Spend
+from redactor.model import Entry, Grant, Identity, Judge, Problem, Spend, Verdict
 from redactor.proxy.certificates import Tls
 from redactor.proxy.verifiers import Verifiers
 from redactor.wire.pg import Limits, Place
@@ -80,6 +80,21 @@ class Counters:
     upstream_failures: int = 0
     refresh_failures: int = 0
     login_failures: int = 0
+
+    def count(self, entry: Entry) -> None:
+        """An entry is durable."""
+        if entry.outcome == "tripwire":
+            self.tripwires += 1
+            return
+        match entry.verdict:
+            case Verdict.ALLOWED:
+                self.allowed += 1
+            case Verdict.REDACTED:
+                self.redacted += 1
+            case Verdict.REFUSED:
+                self.refused += 1
+            case _:
+                assert_never(entry.verdict)
 
 
 @dataclass(slots=True)

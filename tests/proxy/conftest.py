@@ -24,5 +24,7 @@ def proxy(_shared: Running) -> Running:
     _shared.log.entries.clear()
     _shared.log.broken = False
     _shared.log.delay = 0.0
+    _shared.log.takes = None
+    _shared.log.together = 0
     _shared.refreshes.clear()
     return _shared

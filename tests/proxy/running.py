@@ -25,17 +25,26 @@ T = TypeVar("T")
 
 @dataclass
 class Memory:
-    """A log that keeps entries in a list. `broken` makes it fail; `delay` makes it slow (seconds)."""
+    """A log that keeps entries in a list. `broken` makes it fail; `delay` makes it slow (seconds).
+
+    `takes`: it fails behind so many entries. `together`: how many have been in its hands at once.
+    """
 
     entries: list[Entry] = field(default_factory=list)
     broken: bool = False
     delay: float = 0.0
+    takes: int | None = None
+    together: int = 0
+    _held: int = 0
 
     def hand_in(self, entry: Entry, done: Callable[[RedactorError | None], None]) -> None:
+        self._held += 1
+        self.together = max(self.together, self._held)
         asyncio.get_running_loop().call_later(self.delay, self._keep, entry, done)
 
     def _keep(self, entry: Entry, done: Callable[[RedactorError | None], None]) -> None:
-        if self.broken:
+        self._held -= 1
+        if self.broken or (self.takes is not None and len(self.entries) >= self.takes):
             done(LogUnavailable("the log cannot be written"))
         else:
             self.entries.append(entry)

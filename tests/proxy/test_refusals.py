@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from typing import Any
 
 import asyncpg
@@ -296,7 +298,7 @@ def test_the_tripwire_closes_before_a_row_is_sent(proxy: Running) -> None:
 
 
 def test_nothing_is_sent_before_its_entry_is_durable(proxy: Running) -> None:
-    proxy.log.delay = 0.3
+    proxy.log.delay = 2.0
 
     async def act() -> None:
         async with await psycopg.AsyncConnection.connect(proxy.dsn(), autocommit=True) as c:
@@ -340,3 +342,45 @@ def test_a_refusal_that_cannot_be_recorded_is_not_told_as_one(proxy: Running) ->
         proxy.judge = WordJudge(tripping=frozenset({(oid, 2)}))
         with pytest.raises(errors.IoError, match="the log cannot be written"):
             c.execute("SELECT relname FROM pg_class")
+
+
+def test_entries_of_a_pipeline_are_made_durable_together(proxy: Running) -> None:
+    proxy.log.delay = 0.05
+    with connect(proxy) as c, c.pipeline():
+        sent = [c.execute("SELECT 'secret_a', %s::int", [n]) for n in range(40)]
+        assert [s.fetchone() for s in sent] == [("secret_b", n) for n in range(40)]
+    # each text is recorded when it is prepared; and each execution but the first
+    assert len(proxy.log.entries) == 40
+    numbers = [int(e.decision.rpartition("-")[2]) for e in proxy.log.entries]
+    assert numbers == sorted(set(numbers))
+    assert proxy.log.together > 5
+
+
+def test_of_a_pipeline_nothing_is_done_behind_an_entry_that_cannot_be_made(proxy: Running) -> None:
+    with connect(proxy) as c:
+        c.execute("CREATE TABLE IF NOT EXISTS kept (s text, n int)")
+        proxy.log.delay, proxy.log.takes = 0.05, 7
+        with pytest.raises(psycopg.Error), c.pipeline() as p:
+            for n in range(20):
+                c.execute("INSERT INTO kept VALUES ('secret_a', %s)", [n])
+                p.sync()
+        assert c.closed
+    assert len(proxy.log.entries) == 7
+    proxy.log.takes = None
+    with connect(proxy) as c:
+        assert [n for (n,) in c.execute("SELECT n FROM kept ORDER BY n").fetchall()] == list(range(7))
+        c.execute("DROP TABLE kept")
+
+
+def test_a_client_that_goes_while_its_entries_are_written_leaves_nothing_behind(proxy: Running) -> None:
+    before = proxy.proxy.counters.active
+    with connect(proxy) as c:
+        proxy.log.delay = 0.2
+        with contextlib.suppress(psycopg.Error), c.pipeline():
+            for _ in range(10):
+                c.execute("SELECT 'secret_a'")
+            c.pgconn.finish()
+    deadline = time.monotonic() + 20
+    while proxy.proxy.counters.active > before and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert proxy.proxy.counters.active == before
