@@ -10,6 +10,9 @@ RUN /opt/redactor/bin/pip install --no-cache-dir --no-compile --require-hashes -
 RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements-dev.lock
 COPY pyproject.toml README.md LICENSE ./
+COPY policies policies
+COPY schemas schemas
+COPY tools tools
 COPY redactor redactor
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /src/dist . \
  && /opt/redactor/bin/pip install --no-cache-dir --no-deps --no-index /src/dist/*.whl \
