@@ -105,7 +105,12 @@ def test_sqlacodegen(python: Path, place: Place, version: Callable[[str], None])
     version(pinned["sqlacodegen"])
 
     def work(a: Access) -> list[list[str]]:
-        command: list[str | Path] = [python / ".environment/bin/sqlacodegen", a.url("postgresql+psycopg2")]
+        command: list[str | Path] = [
+            python / ".environment/bin/python",
+            "-m",
+            "sqlacodegen",
+            a.url("postgresql+psycopg2"),
+        ]
         return [printed([*command, "--generator", g], python)(a) for g in ("declarative", "dataclasses")]
 
     assert place.agree(work)

@@ -46,6 +46,8 @@ REFUSED = [
     "DO $$ BEGIN COMMIT; END $$",
     "DO $$ BEGIN SET search_path = port; END $$",
     "DO $$ BEGIN PERFORM set_config('search_path', 'port', false); END $$",
+    "DO $$ BEGIN SET ROLE desk; END $$",
+    "DO $$ BEGIN PERFORM set_config('role', 'counsel', true); END $$",
     "DO $$ BEGIN CREATE TEMP TABLE q (a int); END $$",
     "DO $$ DECLARE d text; BEGIN NULL; EXCEPTION WHEN others THEN GET STACKED DIAGNOSTICS d = PG_EXCEPTION_DETAIL;"
     " END $$",
@@ -54,7 +56,9 @@ REFUSED = [
     "EXPLAIN (COSTS OFF) SELECT name FROM people",
     "EXPLAIN (ANALYZE, VERBOSE) SELECT name FROM people",
     "UPDATE people SET homeland = 'x' WHERE person_id = 1",
-    "CREATE SCHEMA x",
+    "CREATE SCHEMA x CREATE VIEW v AS SELECT homeland FROM people",
+    "GRANT SELECT ON people TO PUBLIC",
+    "SET SESSION AUTHORIZATION counsel",
     "REINDEX TABLE people",
 ]
 

@@ -10,5 +10,4 @@ console.log(await go('{wardByWardId(wardId:2){name peopleByWardId(condition:{act
 console.log(await go('mutation{createNote(input:{note:{title:"gq",votes:1}}){note{title votes}}}'));
 console.log(await go('mutation{updateNoteByTitle(input:{title:"gq",notePatch:{votes:5}}){note{votes}}}'));
 console.log(await go('mutation{deleteNoteByTitle(input:{title:"gq"}){note{title}}}'));
-console.log(await go('mutation{updatePersonByPersonId(input:{personId:3,personPatch:{name:"Person 3"}}){person{name homeland}}}'));
 await pool.end();

@@ -45,11 +45,14 @@ async def main():
         await Note.delete().where(Note.title == "pic")
     p = await Person.objects().get(Person.person_id == 3)
     print(p.name, p.homeland)
-    p.name = "Q"
-    await p.save([Person.name])
-    p.name = "Person 3"
-    await p.save([Person.name])
-    print((await Person.objects().get(Person.person_id == 3)).name)
+    try:
+        async with DB.transaction():
+            p.name = "Q"
+            await p.save([Person.name])
+            print((await Person.objects().get(Person.person_id == 3)).name)
+            raise KeyError("rows stay as and where they are")
+    except KeyError:
+        print((await Person.objects().get(Person.person_id == 3)).name)
 
 
 asyncio.run(main())

@@ -72,11 +72,14 @@ async def main():
         print(await Person.filter(person_id=3).using_db(c).select_for_update().get().values("name", "homeland"))
         await Note.all().using_db(c).delete()
     p = await Person.get(person_id=4)
-    p.name = "X"
-    await p.save(update_fields=["name"])
-    p.name = "Person 4"
-    await p.save(update_fields=["name"])
-    print((await Person.get(person_id=4)).name)
+    try:
+        async with in_transaction() as c:
+            p.name = "X"
+            await p.save(update_fields=["name"], using_db=c)
+            print((await Person.filter(person_id=4).using_db(c).get()).name)
+            raise KeyError("rows stay as and where they are")
+    except KeyError:
+        print((await Person.get(person_id=4)).name)
     await Tortoise.close_connections()
 
 
