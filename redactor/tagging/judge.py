@@ -60,7 +60,7 @@ _LEAST = {"unknown": 0.5, "organisation": 0.8, "nobody": 1.1}
 """The share that the second reader needs where the column is not, or not surely, about a person; half of it in a table
 where people's papers stand."""
 
-_ALONE = 0.8
+_ALONE = 0.7
 """The share of `none` above which a column's own name speaks against what its neighbours suggest."""
 
 _PAPERS = frozenset({"immigration", "identity", "papers"})

@@ -93,6 +93,7 @@ def test_a_name_that_says_nothing_is_left_to_its_values() -> None:
         ("matches", ["home_team", "away_team", "country", "race_number", "season", "status"]),
         ("species_observation", ["taxon", "native_status", "naturalized", "habitat", "observed_on"]),
         ("document_templates", ["document_type", "language", "issue_number", "version"]),
+        ("employees", ["hired", "hire_date", "salary", "job_title", "shoe_size"]),
         ("flights", ["flight_no", "departure_country", "arrival_time", "gate", "status"]),
     ],
 )

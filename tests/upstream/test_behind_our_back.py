@@ -54,6 +54,7 @@ def test_a_table_made_anew_under_a_reviewed_name_is_looked_at(office: tuple[Inst
     assert rows(installation) == [(1, "x", None)]
 
 
+@pytest.mark.slow  # a proxy is started for each
 def test_an_answer_waits_for_the_newer_snapshot_and_is_whole(office: tuple[Installation, psycopg.Connection]) -> None:
     installation, admin = office
     with installation.connect("ordinary") as connection:
@@ -65,6 +66,7 @@ def test_an_answer_waits_for_the_newer_snapshot_and_is_whole(office: tuple[Insta
         assert connection.execute("SELECT max(id) FROM notices").fetchone() == (30000,)
 
 
+@pytest.mark.slow  # a proxy is started for each
 def test_tables_of_the_session_itself_need_no_look(office: tuple[Installation, psycopg.Connection]) -> None:
     installation, _ = office
     with installation.connect("ordinary") as connection:
@@ -73,6 +75,7 @@ def test_tables_of_the_session_itself_need_no_look(office: tuple[Installation, p
     assert installation.events().count("catalog changed") == 0
 
 
+@pytest.mark.slow  # a proxy is started for each
 def test_a_renamed_column_stays_what_it_was(office: tuple[Installation, psycopg.Connection]) -> None:
     installation, admin = office
     admin.execute(TRIGGER)
