@@ -7,7 +7,7 @@ only see what the subquery gives. `FROM residents r` becomes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from redactor.catalog import Relation
 from redactor.engine.ordering import Place
@@ -77,8 +77,8 @@ def source(
     """
     renamed = _colnames(ref)
     alias = f"{identifier(ref.alias)} ({', '.join(map(identifier, renamed))})" if renamed else identifier(ref.alias)
-    whole = shield.ordered or takes_row(found, ref, shield.names)
-    if not whole or (starless and not SYSTEM_COLUMNS.isdisjoint(found.names)):
+    whole = takes_row(found, ref, shield.names or frozenset(c.name for c in shield.relation.columns))
+    if not whole or shield.ordered or (starless and not SYSTEM_COLUMNS.isdisjoint(found.names)):
         listed, behind = _written(shield, found, starless, whole)
     else:
         oid = shield.relation.oid
@@ -101,7 +101,8 @@ def _written(shield: Shield, found: Survey, starless: bool, whole: bool) -> tupl
         cover = shield.covers.get(c.name)
         if cover is None:
             columns.append(identifier(c.name))
-            if shield.ordered:
+            if shield.ordered and (not shield.primary or c.name in shield.primary):
+                # what is alike in all that the statement takes may come in any order
                 order.append(_sortable(c.name, c.type))
             continue
         columns.append(f"{cover.expression or f'NULL::{cover.type}'} AS {identifier(c.name)}")
@@ -147,6 +148,14 @@ def place_of(ref: RelationRef, alias: str, shield: Shield, substituted: bool, si
     primary = tuple(shown[n] for n in shield.primary)
     inside = relation.kind == "v" and "ORDER BY" in (relation.definition or "")
     return Place(alias, keys, sized, shield.ordered, frozenset(shown.values()), primary, inside)
+
+
+def told_apart(ref: RelationRef, shield: Shield, found: Survey) -> RelationRef:
+    """The reference under a name of its own, where a namesake in another schema stands in the same text."""
+    if "alias" in ref.node:
+        return ref
+    same = [r for r in found.relations if r.name == ref.name and "alias" not in r.node and r.schema != ref.schema]
+    return replace(ref, shown=str(shield.relation.qualified)) if same else ref
 
 
 def hide(

@@ -19,7 +19,7 @@ from redactor.sql.labels import walk
 if TYPE_CHECKING:
     from redactor.engine.reading import Reading
 
-_TELLING = frozenset(
+TELLING = frozenset(
     {
         *("nextval", "setval", "currval", "lastval", "pg_notify", "random", "random_normal", "setseed", "set_config"),
         *("array_sample", "array_shuffle", "clock_timestamp", "timeofday", "uuidv7", "pg_advisory_lock"),
@@ -73,7 +73,7 @@ def check(reading: Reading, kind: str, statement: Node, relation: Relation, shie
         return
     for node in (n for k, n in walk(statement) if k == "FuncCall"):
         name = node["funcname"][-1]["String"]["sval"]
-        if name in _TELLING:
+        if name in TELLING:
             raise of_kind(f"{name} in a write to {relation.qualified}", _because(shield), _HINT)
     if not shield.ordered:
         return

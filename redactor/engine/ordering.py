@@ -8,7 +8,7 @@ never more or fewer; a query in which no such relation is read stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -54,6 +54,15 @@ class Place:
     columns: frozenset[str] = frozenset()
     primary: tuple[str, ...] = ()
     inside: bool = False
+
+    def narrowed(self, names: Collection[str]) -> Place:
+        """Where no key tells its rows apart: ordered by those of its columns that a statement names, if any. Rows that
+        are alike in these may come in any order, and to the others the requester may have no right."""
+        if self.primary:
+            return self
+        named = {f"{identifier(self.alias)}.{identifier(n)}" for n in self.columns.intersection(names)}
+        keys = tuple(k for k in self.keys if k.removesuffix("::pg_catalog.text") in named)
+        return replace(self, keys=keys) if keys else self
 
 
 def settle(
@@ -137,7 +146,7 @@ def _level(text: Text, select: Node, around: _Around, top: bool) -> None:
     elif picks:
         more = keys if "sortClause" in select else [*_distinct_on(text, start), *keys]
     elif "distinctClause" in select:
-        more = _ordinals(select)
+        more = _ordinals(select) or _starred(select, sources)
     else:
         more = _keys([s for s in sources if not (isinstance(s, Place) and _is_sorted(select, s, sources))])
     _add(text, select, start, more)
@@ -273,10 +282,14 @@ def _own(*items: object) -> Iterator[tuple[str, Any]]:
 
 
 def _start_of(text: Text, select: Node) -> int | None:
-    """The token SELECT of a query; None where it is not found."""
+    """The token SELECT of a query, or TABLE; None where it is not found."""
     location = select["targetList"][0]["ResTarget"].get("location")
-    if location is None:
-        return None
+    if location is None or location < 0:
+        named = select["fromClause"][0].get("RangeVar", {}).get("location")
+        i = text.at(named) - 1 if named is not None else -1
+        while i >= 0 and text.word(i) in ("only", "("):
+            i -= 1
+        return i if i >= 0 and text.word(i) == "table" else None
     i, depth = text.at(location) - 1, 0
     while i >= 0:
         word = text.word(i)
@@ -316,12 +329,23 @@ def _add(text: Text, select: Node, start: int, keys: list[str]) -> None:
         # an arm without parentheses has no ORDER BY of its own
         return
     if "sortClause" in select:
+        last = _located(select["sortClause"][-1]["SortBy"]["node"])
+        while text.word(end) == ")" and last is not None and text.tokens[end].start < last:
+            # (SELECT ...) ORDER BY ... is one query
+            end = _end_of(text, end + 1, _ENDS)
         known = _sorted_by(select)
         grouped = "groupClause" in select
         keys = [k for k in keys if k not in known and not (grouped and k.split(".")[-1] in known)]
     if keys:
         at = text.tokens[end - 1].end
         text.put(at, at, (", " if "sortClause" in select else " ORDER BY ") + ", ".join(dict.fromkeys(keys)))
+
+
+def _located(value: Node) -> int | None:
+    """Where in the text an expression stands, roughly."""
+    inner = next(iter(value.values()), None)
+    location = inner.get("location") if isinstance(inner, dict) else None
+    return location if isinstance(location, int) else None
 
 
 def _groups(text: Text, select: Node, start: int) -> list[str]:
@@ -366,12 +390,22 @@ def _ordinals(select: Node) -> list[str]:
     return [str(i + 1) for i in range(len(targets))]
 
 
+def _starred(select: Node, sources: list[Place | str]) -> list[str]:
+    """Every output of one relation's stars by its number."""
+    if len(sources) != 1 or not isinstance(sources[0], Place) or not sources[0].columns:
+        return []
+    width = len(sources[0].columns)
+    fields = (t["ResTarget"]["val"].get("ColumnRef", {}).get("fields", ()) for t in select["targetList"])
+    total = sum(width if any("A_Star" in f for f in named) else 1 for named in fields)
+    return [str(i + 1) for i in range(total)]
+
+
 def _set_operation(text: Text, select: Node) -> None:
     """Orders a UNION, INTERSECT or EXCEPT by all that it gives."""
     arm = select
     alike = True
     while "larg" in arm:
-        alike &= not arm.get("all", False)
+        alike &= not (arm.get("all", False) and arm.get("op") == "SETOP_UNION")
         arm = arm["larg"]
     targets = [t["ResTarget"]["val"] for t in arm.get("targetList", ())]
     # only what UNION makes distinct surely has an order

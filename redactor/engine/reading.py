@@ -12,7 +12,7 @@ from typing import Any
 
 from redactor.catalog import Function, Relation
 from redactor.context import Context
-from redactor.engine import behalf, hiding, opening, ordering, rows, writing
+from redactor.engine import behalf, hiding, opening, ordering, rows, sensitivity, writing
 from redactor.engine.constants import boolean, constant, only_settings, picked_setting
 from redactor.engine.refusal import Refused, imitation, of_gap, of_kind, of_reading, of_use
 from redactor.engine.text import Text
@@ -43,7 +43,7 @@ from redactor.sql.names import split_identifiers
 from redactor.sql.origins import Origins
 from redactor.sql.quote import identifier
 from redactor.sql.scopes import CLEAN, Output, Scope
-from redactor.sql.survey import LATER, FunctionRef, RelationRef, Role, Survey, exposes, survey
+from redactor.sql.survey import LATER, FunctionRef, RelationRef, Role, Survey, exposes, survey, takes_row
 
 _JSON = frozenset({"json", "jsonb"})
 """to_json and its kin use a cast to these, if there is one."""
@@ -99,6 +99,8 @@ class Reading:
             raise of_gap(", ".join(sorted(found.unknown)))
         self.mentions(found, node, alone, lasting)
         hidden = self._reads(found)
+        if ordered and output:
+            hidden = sensitivity.order(self, node, found, hidden)
         opening.check(self, node, found, hidden)
         writes = [r for r in found.relations if r.role in writing.EVENTS]
         for ref in writes:
@@ -138,7 +140,8 @@ class Reading:
             if relation is None:
                 out[id(ref.node)] = ordering.Place(alias, (), self._lies(ref))
             elif relation.schema not in ("pg_catalog", "information_schema"):
-                out[id(ref.node)] = self.world.place(ref, alias, relation, id(ref.node) in aliases)
+                place = self.world.place(ref, alias, relation, id(ref.node) in aliases)
+                out[id(ref.node)] = place if takes_row(found, ref, place.columns) else place.narrowed(found.names)
         return out
 
     def _facts_of(self, node: Node) -> tuple[int, tuple[tuple[str, Origin], ...] | None]:
@@ -187,7 +190,7 @@ class Reading:
                 )
             if ref.sampled and (ref, shield) not in hidden and shield.covers:
                 hiding.check_sample(self.text, ref, shield.relation)
-        return [(_told_apart(ref, shield, found), shield) for ref, shield in hidden]
+        return [(hiding.told_apart(ref, shield, found), shield) for ref, shield in hidden]
 
     def read(self, ref: RelationRef) -> Shield | None:
         """Resolves one relation; refuses what is closed or unknown. None: the session's own."""
@@ -564,14 +567,6 @@ class Reading:
             case Effect.REFUSED | Effect.UNKNOWN:
                 pass
         raise of_kind(f"set_config of {name}", verdict.because, "Use SET with a constant, in a statement of its own.")
-
-
-def _told_apart(ref: RelationRef, shield: Shield, found: Survey) -> RelationRef:
-    """The reference under a name of its own, where a namesake in another schema stands in the same text."""
-    if "alias" in ref.node:
-        return ref
-    same = [r for r in found.relations if r.name == ref.name and "alias" not in r.node and r.schema != ref.schema]
-    return replace(ref, shown=str(shield.relation.qualified)) if same else ref
 
 
 def _never(text: str) -> Decision:

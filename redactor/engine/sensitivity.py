@@ -1,0 +1,155 @@
+"""What of a query shows the order in which rows come to it, and can be given no ORDER BY that would settle it.
+
+Knows a statement's tree and which columns hold floating-point numbers. Where it finds something, the relations whose
+rows lie as hidden values have them lie are read through an ordered subquery (engine/hiding.py). Errs on the
+side of yes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from redactor.engine.hiding import told_apart
+from redactor.engine.meeting import TELLING
+from redactor.protection import Shield
+from redactor.sql.grammar import Node
+from redactor.sql.labels import walk
+from redactor.sql.survey import RelationRef, Role, Survey
+
+if TYPE_CHECKING:
+    from redactor.engine.reading import Reading
+
+_ROWS_FRAME = 0x4
+"""FRAMEOPTION_ROWS (nodes/parsenodes.h)."""
+_COUNTING_TIES = frozenset(
+    {
+        *("array_agg", "string_agg", "json_agg", "jsonb_agg", "json_object_agg", "jsonb_object_agg", "xmlagg"),
+        *("last_value", "nth_value"),
+    }
+)
+_ALIKE = frozenset(
+    {"rank", "dense_rank", "percent_rank", "cume_dist", "row_number", "ntile", "lag", "lead", "first_value"}
+)
+"""Window functions that look at no frame, or are given an order by engine/ordering.py."""
+_ROUNDING = frozenset({"sum", "avg", "stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp"})
+"""Aggregates that round where their input is floating-point, and so depend on its order."""
+_FLOATING = frozenset(
+    {
+        *("corr", "covar_pop", "covar_samp", "regr_avgx", "regr_avgy", "regr_intercept", "regr_r2", "regr_slope"),
+        *("regr_sxx", "regr_sxy", "regr_syy"),
+    }
+)
+_EXACT_TYPES = frozenset({"int2", "int4", "int8", "numeric", "interval", "money"})
+_EXACT = frozenset({"ColumnRef", "A_Const", "A_Expr", "CaseExpr", "CaseWhen", "CoalesceExpr", "NullTest", "BoolExpr"})
+_EXACT_CALLS = frozenset({"length", "char_length", "octet_length", "cardinality", "array_length", "abs", "count"})
+
+
+def shows_order(node: Node, exact: Callable[[str], bool], own_aggregate: Callable[[str], bool]) -> bool:
+    """Whether an order would show. `exact`: whether a column of that name holds no floating-point numbers;
+    `own_aggregate`: whether a function's name is an aggregate's that is not PostgreSQL's own."""
+    if _joins(node.get("SelectStmt", {})):
+        return True
+    for kind, inner in walk(node):
+        match kind:
+            case "FuncCall":
+                if _call(inner, exact, own_aggregate):
+                    return True
+            case "GroupingSet" | "JsonArrayAgg" | "JsonObjectAgg" | "JsonArrayQueryConstructor":
+                return True
+            case "SelectStmt":
+                if _select(inner):
+                    return True
+            case _:
+                pass
+    return False
+
+
+def _joins(select: Node) -> bool:
+    """Whether it is a UNION ALL: it gives the rows of each part as they come. Of those within, what is around sorts."""
+    if "larg" not in select:
+        return False
+    joins = select.get("op") == "SETOP_UNION" and bool(select.get("all", False))
+    return joins or _joins(select["larg"]) or _joins(select["rarg"])
+
+
+def _select(select: Node) -> bool:
+    if select.get("limitOption") == "LIMIT_OPTION_WITH_TIES":
+        return True
+    if "larg" in select:
+        return _select(select["larg"]) or _select(select["rarg"])
+    targets = (t["ResTarget"]["val"].get("ColumnRef", {}) for t in select.get("targetList", ()))
+    return "distinctClause" in select and any("A_Star" in f for t in targets for f in t.get("fields", ()))
+
+
+def _call(call: Node, exact: Callable[[str], bool], own_aggregate: Callable[[str], bool]) -> bool:
+    name = call["funcname"][-1]["String"]["sval"]
+    if name in TELLING or name in _FLOATING or own_aggregate(name):
+        return True
+    rounds = name in _ROUNDING and not _is_exact(call.get("args", []), exact)
+    window = call.get("over")
+    if window is None:
+        return rounds
+    if window.keys() & {"name", "refname"}:
+        return name not in ("rank", "dense_rank", "percent_rank", "cume_dist")
+    if name in _ALIKE:
+        return False
+    in_rows = bool(window.get("frameOptions", 0) & _ROWS_FRAME)
+    return rounds or in_rows or (name in _COUNTING_TIES and "orderClause" in window)
+
+
+def _is_exact(arguments: Any, exact: Callable[[str], bool]) -> bool:
+    """Whether what is summed up surely holds no floating-point numbers."""
+    for kind, inner in walk(arguments):
+        match kind:
+            case "ColumnRef":
+                last = inner["fields"][-1].get("String", {}).get("sval")
+                if last is None or not exact(last):
+                    return False
+            case "TypeCast":
+                if inner["typeName"]["names"][-1]["String"]["sval"] not in _EXACT_TYPES:
+                    return False
+            case "FuncCall":
+                if inner["funcname"][-1]["String"]["sval"] not in _EXACT_CALLS:
+                    return False
+            case "String" | "List":
+                pass
+            case _:
+                if kind not in _EXACT:
+                    return False
+    return True
+
+
+def order(
+    reading: Reading, node: Node, found: Survey, hidden: list[tuple[RelationRef, Shield]]
+) -> list[tuple[RelationRef, Shield]]:
+    """Has every relation whose rows lie as hidden values have them lie read in order, where that order would show."""
+    world = reading.world
+    lying: dict[int, Shield] = {}
+    for ref in found.relations:
+        relation = reading.resolve(ref) if ref.role is Role.READ else None
+        if relation is None or not world.sized(relation) or "ORDER BY" in (relation.definition or ""):
+            continue
+        shield = world.shield(relation)
+        if not shield.ordered and shield.closed is None:
+            lying[id(ref.node)] = replace(shield, ordered=True)
+    if not lying or not shows_order(node, partial(_is_exact_column, reading, found), partial(_is_aggregate, reading)):
+        return hidden
+    known = {id(ref.node) for ref, _ in hidden}
+    more = [r for r in found.relations if id(r.node) in lying and id(r.node) not in known]
+    return [(r, lying.get(id(r.node), shield)) for r, shield in hidden] + [
+        (told_apart(r, lying[id(r.node)], found), lying[id(r.node)]) for r in more
+    ]
+
+
+def _is_aggregate(reading: Reading, name: str) -> bool:
+    return any(f.kind == "a" for f in reading.world.catalog.functions_named(name))
+
+
+def _is_exact_column(reading: Reading, found: Survey, name: str) -> bool:
+    """Whether a name is a column's of a relation in the statement, and no such column holds floating-point numbers."""
+    relations = [reading.resolve(ref) for ref in found.relations]
+    types = [c.type for r in relations if r is not None for c in r.columns if c.name == name]
+    return None not in relations and bool(types) and not any(t.startswith(("real", "double")) for t in types)
