@@ -25,7 +25,8 @@ from redactor.cli.judging import maker, usable
 from redactor.cli.publishing import Published
 from redactor.context import Context
 from redactor.demo.cluster import running
-from redactor.model import Judge, Requester
+from redactor.judge import Judge
+from redactor.model import Requester
 
 COLUMNS = 20
 BATCH = 500

@@ -21,7 +21,8 @@ from benchmarks.machine import described, quantile
 from redactor.audit import entry as entries
 from redactor.audit.sealing import Seal, key_name
 from redactor.console.register import Filter, Register, TooMany
-from redactor.model import ColumnName, ColumnUse, Entry, Problem, Requester, RuleHit, Use, Verdict
+from redactor.decision import Entry, Verdict
+from redactor.model import ColumnName, ColumnUse, Problem, Requester, RuleHit, Use
 from redactor.store import Reader, keys, ledger, published
 from redactor.store.database import Database
 

@@ -25,7 +25,8 @@ from benchmarks.place import Place, reference_texts
 from redactor.cli.judging import maker, usable
 from redactor.cli.publishing import Published
 from redactor.context import Context
-from redactor.model import Judge, Requester
+from redactor.judge import Judge
+from redactor.model import Requester
 from redactor.sql import grammar
 
 SCHEMA = {

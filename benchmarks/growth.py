@@ -24,8 +24,10 @@ from benchmarks import machine
 from benchmarks.decisions import judge_of
 from benchmarks.place import POLICY, Place
 from redactor.context import Context
+from redactor.decision import Allow, Redact
 from redactor.demo.cluster import running
-from redactor.model import Allow, Judge, Redact, Requester
+from redactor.judge import Judge
+from redactor.model import Requester
 from redactor.sql import grammar
 
 RESULTS = Path(__file__).parent / "results" / "growth.json"

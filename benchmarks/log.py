@@ -23,7 +23,8 @@ from rich.console import Console
 
 from benchmarks.machine import described, quantile
 from redactor.audit import verifier
-from redactor.model import ColumnName, ColumnUse, Entry, Problem, Requester, RuleHit, Use, Verdict
+from redactor.decision import Entry, Verdict
+from redactor.model import ColumnName, ColumnUse, Problem, Requester, RuleHit, Use
 from redactor.store import Log, Reader
 
 RESULTS = Path(__file__).parent / "results"

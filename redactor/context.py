@@ -12,15 +12,14 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import assert_never
 
-from redactor.model import (
+from redactor.model import Grant, Identity
+from redactor.transitions import (
     Begin,
     Deallocate,
     Declare,
     Drop,
     DropTemps,
     Finish,
-    Grant,
-    Identity,
     Make,
     Own,
     Prepare,

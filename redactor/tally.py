@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 
-from redactor.model import Allow, Decision, Entry, Redact, Refuse
+from redactor.decision import Allow, Decision, Entry, Redact, Refuse
 
 FAST = (1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 5e-2, 0.25, 1.0)
 """Bounds in seconds for what takes microseconds: decisions."""

@@ -1,4 +1,4 @@
-"""What an entry of the log is, to the byte: from `model.Entry` to the leaf of the tree.
+"""What an entry of the log is, to the byte: from `decision.Entry` to the leaf of the tree.
 
 Knows the fields and which of them stand in clear. Must not know files or databases; keys and numbers are arguments.
 Invariant: whatever a client writes freely (the text with its literals, application_name, and an error's words, which
@@ -23,7 +23,8 @@ from typing import Any
 import orjson
 
 from redactor.audit.sealing import Seal
-from redactor.model import ColumnUse, Entry, Problem, Requester, RuleHit
+from redactor.decision import Entry
+from redactor.model import ColumnUse, Problem, Requester, RuleHit
 
 VERSION = 1
 TEXT_LIMIT = 1 << 20

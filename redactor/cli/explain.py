@@ -18,21 +18,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from redactor.decision import Allow, Decision, Redact, Refuse, verdict_of
 from redactor.errors import RedactorError
-from redactor.model import (
-    Allow,
-    Decision,
-    Footprint,
-    Identity,
-    Judge,
-    Problem,
-    Redact,
-    Refuse,
-    Requester,
-    RuleHit,
-    SetIdentity,
-    verdict_of,
-)
+from redactor.judge import Judge
+from redactor.model import Footprint, Identity, Problem, Requester, RuleHit
+from redactor.transitions import SetIdentity
 
 
 @dataclass(frozen=True, slots=True)

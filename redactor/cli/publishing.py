@@ -25,7 +25,7 @@ from redactor.config import Database
 from redactor.drift import Differences, compare
 from redactor.engine import Engine
 from redactor.errors import RedactorError, UpstreamError
-from redactor.model import Judge
+from redactor.judge import Judge
 from redactor.policy import Policy
 from redactor.review import Review
 

@@ -24,8 +24,8 @@ from redactor.cli.seat import Seat
 from redactor.config import Address, Config, TlsFiles
 from redactor.errors import ConfigurationError, Fault, RedactorError, UpstreamError
 from redactor.identity import Providers
+from redactor.judge import Judge
 from redactor.limits import Limits
-from redactor.model import Judge
 from redactor.proxy import Alone, Proxy, Room, Settings, certificates
 from redactor.proxy import serve as listen
 from redactor.store import Log, retention

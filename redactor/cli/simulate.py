@@ -25,8 +25,10 @@ from redactor import review as reviews
 from redactor.cli.audit.looking import opened, plain
 from redactor.cli.audit.options import COLOURS, InDatabase, Login, Since, Until, reader_of, selection_of, text_of
 from redactor.cli.explain import Explained, ask
+from redactor.decision import Verdict, verdict_of
 from redactor.errors import ConfigurationError, Fault, RedactorError
-from redactor.model import Judge, Requester, Verdict, verdict_of
+from redactor.judge import Judge
+from redactor.model import Requester
 from redactor.policy import Policy
 from redactor.store.keys import private_key
 from redactor.yamlfile import read

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from redactor.decision import Allow, Redact, Refuse, verdict_of
 from redactor.engine import Engine
-from redactor.model import Allow, Problem, Redact, Refuse, Requester, verdict_of
+from redactor.model import Problem, Requester
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from redactor.catalog import Catalog, digest
 from redactor.context import Context
+from redactor.decision import Allow, Decision, Refuse
 from redactor.derivation import Derivation
 from redactor.engine import behalf, startup, variants
 from redactor.engine.deciding import Deciding
@@ -25,25 +26,15 @@ from redactor.engine.text import Text
 from redactor.engine.variants import Template
 from redactor.engine.world import World
 from redactor.errors import RedactorError
-from redactor.model import (
-    Allow,
-    Decision,
-    Footprint,
-    Grant,
-    Problem,
-    Refuse,
-    RelationName,
-    Requester,
-    SchemaChanged,
-    TokenPlace,
-    Transition,
-)
+from redactor.judge import TokenPlace
+from redactor.model import Footprint, Grant, Problem, RelationName, Requester
 from redactor.policy import Policy, Recording
 from redactor.protection import Clearance
 from redactor.review import Review
 from redactor.sql import builtins, folding, grammar
 from redactor.sql.grammar import Statement, SyntaxProblem
 from redactor.tally import Pace
+from redactor.transitions import SchemaChanged, Transition
 
 REMEMBERED_BYTES = 32 * 1024 * 1024
 """How much the decisions that are remembered may weigh, all requesters together."""

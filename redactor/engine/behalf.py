@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 from redactor.context import Context
 from redactor.engine.refusal import Refused, imitation
 from redactor.errors import RedactorError
-from redactor.model import Declare, Identity, Make, Own, Problem, SetIdentity, TokenPlace, Transition
+from redactor.judge import TokenPlace
+from redactor.model import Identity, Problem
 from redactor.sql import grammar
 from redactor.sql.grammar import Node, Statement
+from redactor.transitions import Declare, Make, Own, SetIdentity, Transition
 
 if TYPE_CHECKING:
     from redactor.engine.reading import Reading

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from redactor.context import Context
+from redactor.decision import Allow, Decision, Redact, Refuse
 from redactor.engine import behalf, opening
 from redactor.engine.reading import Reading
 from redactor.engine.refusal import Refused, of_gap
@@ -17,23 +18,10 @@ from redactor.engine.statements import judge
 from redactor.engine.text import Text
 from redactor.engine.world import World
 from redactor.errors import RedactorError
-from redactor.model import (
-    Allow,
-    Decision,
-    Declare,
-    Footprint,
-    Make,
-    Problem,
-    Redact,
-    Refuse,
-    Requester,
-    RuleHit,
-    SetIdentity,
-    SetOrder,
-    Transition,
-)
+from redactor.model import Footprint, Problem, Requester, RuleHit
 from redactor.sql import grammar
 from redactor.sql.grammar import Statement
+from redactor.transitions import Declare, Make, SetIdentity, SetOrder, Transition
 
 if TYPE_CHECKING:
     from redactor.engine import Engine

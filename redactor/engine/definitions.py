@@ -13,10 +13,10 @@ from typing import Any
 from redactor.engine import hiding
 from redactor.engine.reading import Reading, reads
 from redactor.engine.refusal import of_gap, of_kind, of_reading, of_write
-from redactor.model import Drop, Make, Own, SchemaChanged
 from redactor.sql.grammar import Node, Statement
 from redactor.sql.labels import walk
 from redactor.sql.survey import RelationRef, Role, survey
+from redactor.transitions import Drop, Make, Own, SchemaChanged
 
 _TABLE_PARTS = frozenset(
     {

@@ -15,8 +15,9 @@ from collections.abc import Callable, Hashable
 from typing import TypeAlias
 
 from redactor.context import Context, Settings
+from redactor.decision import Allow, Decision, Redact, Refuse
 from redactor.engine.variants import Template
-from redactor.model import Allow, Decision, Redact, Refuse, Requester
+from redactor.model import Requester
 
 Key: TypeAlias = str | tuple[str, ...]
 """A text, or its pieces between literals."""

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 from redactor.catalog import Catalog, Column, Relation
 from redactor.engine import hiding
 from redactor.engine.refusal import REFUSED, Refused
-from redactor.model import ColumnName, Grant, Opening, Problem, RuleHit, SetOrder
+from redactor.model import ColumnName, Grant, Opening, Problem, RuleHit
 from redactor.protection import Clearance, Cover, Shield
 from redactor.sql.grammar import Node, Statement
 from redactor.sql.labels import walk
 from redactor.sql.quote import identifier, literal, qualified
 from redactor.sql.survey import RelationRef, Role, Survey
+from redactor.transitions import SetOrder
 
 if TYPE_CHECKING:
     from redactor.engine.reading import Reading

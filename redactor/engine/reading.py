@@ -12,27 +12,14 @@ from typing import Any
 
 from redactor.catalog import Function, Relation
 from redactor.context import Context
+from redactor.decision import NOWHERE, Decision, Origin
 from redactor.engine import behalf, hiding, opening, ordering, rows, sensitivity, writing
 from redactor.engine.constants import boolean, constant, only_settings, picked_setting
 from redactor.engine.refusal import Refused, imitation, of_gap, of_kind, of_reading, of_use
 from redactor.engine.text import Text
 from redactor.engine.world import World
 from redactor.errors import RedactorError
-from redactor.model import (
-    NOWHERE,
-    ColumnName,
-    ColumnUse,
-    Decision,
-    Grant,
-    Origin,
-    Own,
-    RelationName,
-    RuleHit,
-    SetEncoding,
-    SetPath,
-    Transition,
-    Use,
-)
+from redactor.model import ColumnName, ColumnUse, Grant, RelationName, RuleHit, Use
 from redactor.protection import Shield
 from redactor.sql import grammar
 from redactor.sql.builtins import Effect, Kind, Verdict
@@ -44,6 +31,7 @@ from redactor.sql.origins import Origins
 from redactor.sql.quote import identifier
 from redactor.sql.scopes import CLEAN, Output, Scope
 from redactor.sql.survey import LATER, FunctionRef, RelationRef, Role, Survey, exposes, survey, takes_row
+from redactor.transitions import Own, SetEncoding, SetPath, Transition
 
 _JSON = frozenset({"json", "jsonb"})
 """to_json and its kin use a cast to these, if there is one."""

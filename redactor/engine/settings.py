@@ -8,9 +8,9 @@ from dataclasses import replace
 from redactor.engine import behalf, opening
 from redactor.engine.reading import Reading, split_identifiers
 from redactor.engine.refusal import Refused, of_kind
-from redactor.model import ResetAll, SetEncoding, SetPath, SetRole
 from redactor.sql.builtins import Effect
 from redactor.sql.grammar import Node, Statement
+from redactor.transitions import ResetAll, SetEncoding, SetPath, SetRole
 
 READABLE_ENCODINGS = frozenset(
     {

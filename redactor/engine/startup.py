@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from redactor.context import Context
 from redactor.engine.behalf import SETTING
 from redactor.engine.settings import encoding_is_readable, path_of, role_of
-from redactor.model import Problem, Requester, SetRole
+from redactor.model import Problem, Requester
 from redactor.sql.builtins import Effect
+from redactor.transitions import SetRole
 
 if TYPE_CHECKING:
     from redactor.engine import Engine

@@ -10,27 +10,24 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+from redactor.decision import Allow, Decision, Redact, Refuse
 from redactor.engine import behalf, blocks, copying, definitions, explaining, settings
 from redactor.engine.reading import Reading
 from redactor.engine.refusal import imitation, of_gap, of_kind
-from redactor.model import (
-    Allow,
+from redactor.sql.grammar import Node, Statement
+from redactor.sql.survey import survey
+from redactor.transitions import (
     Begin,
     Deallocate,
-    Decision,
     DropTemps,
     Finish,
     Prepare,
-    Redact,
-    Refuse,
     Release,
     ResetAll,
     RollbackTo,
     Savepoint,
     SetRole,
 )
-from redactor.sql.grammar import Node, Statement
-from redactor.sql.survey import survey
 
 Handler = Callable[[Reading, Node, Statement], None]
 

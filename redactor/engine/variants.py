@@ -20,9 +20,9 @@ from dataclasses import fields, replace
 from operator import itemgetter
 from typing import Any, assert_never
 
+from redactor.decision import Allow, Decision, Redact, Refuse
 from redactor.engine.text import Text
 from redactor.errors import RedactorError
-from redactor.model import Allow, Decision, Redact, Refuse
 from redactor.sql import grammar
 from redactor.sql.grammar import Node, Statement
 from redactor.sql.tokens import COMMENTS

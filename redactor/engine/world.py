@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from redactor.catalog import Catalog, Function, Relation, Type
 from redactor.context import Context
+from redactor.decision import Origin
 from redactor.derivation import Derivation
 from redactor.engine import hiding, opening
 from redactor.engine.ordering import Place
-from redactor.model import ColumnName, Grant, Origin, RelationName
+from redactor.model import ColumnName, Grant, RelationName
 from redactor.protection import Clearance, Cover, Shield, plain_type
 from redactor.protection import Closed as ClosedRows
 from redactor.sql.builtins import Builtins, Closed, Hidden, How, Open, Partial

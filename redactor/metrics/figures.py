@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from redactor import __version__
-from redactor.model import Allow, Redact, Refuse, Verdict
+from redactor.decision import Allow, Redact, Refuse, Verdict
 from redactor.proxy import Counters
 from redactor.store import Health
 from redactor.tally import Histogram, Logged, Pace

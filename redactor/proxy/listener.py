@@ -15,8 +15,9 @@ from functools import partial
 from typing import cast
 
 from redactor.config import Upstream
+from redactor.effects import Spend
 from redactor.identity import Providers, TokenRefused
-from redactor.model import Identity, Problem, Spend
+from redactor.model import Identity, Problem
 from redactor.proxy.certificates import Tls
 from redactor.proxy.doorstep import Doorstep, sockets
 from redactor.proxy.relay import Relay

@@ -15,16 +15,14 @@ from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, assert_never, cast
 
-from redactor.errors import LogUnavailable, RedactorError, UpstreamError
-from redactor.model import (
+from redactor.decision import Entry
+from redactor.effects import (
     CatchUp,
     CheckToken,
     Close,
     Effect,
-    Entry,
     FindSecret,
     Outdate,
-    Problem,
     Record,
     Refresh,
     Spend,
@@ -32,6 +30,8 @@ from redactor.model import (
     ToClient,
     ToServer,
 )
+from redactor.errors import LogUnavailable, RedactorError, UpstreamError
+from redactor.model import Problem
 from redactor.proxy import certificates, upstream
 from redactor.proxy.serverside import ServerSide, cancel
 from redactor.wire.pg import Channel, Session

@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
 from redactor.config import Address, Logins, Upstream
+from redactor.decision import Entry, Verdict
+from redactor.effects import Spend
 from redactor.errors import RedactorError
-from redactor.model import Entry, Grant, Identity, Judge, Problem, Spend, Verdict
+from redactor.judge import Judge
+from redactor.model import Grant, Identity, Problem
 from redactor.proxy.certificates import Tls
 from redactor.proxy.verifiers import Verifiers
 from redactor.wire.pg import Limits, Place

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from redactor.catalog import Catalog, Function, Operator, Relation, Type
 from redactor.context import Context
-from redactor.model import Own, RelationName
+from redactor.model import RelationName
+from redactor.transitions import Own
 
 
 @dataclass(frozen=True, slots=True)

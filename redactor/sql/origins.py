@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from redactor.model import NOWHERE, Origin
+from redactor.decision import NOWHERE, Origin
 from redactor.sql.grammar import Node
 from redactor.sql.labels import label
 

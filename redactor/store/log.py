@@ -28,8 +28,8 @@ from redactor.audit import entry as entries
 from redactor.audit import sealing
 from redactor.audit.checkpoint import Signer
 from redactor.audit.verifier import Checkpoint
+from redactor.decision import Entry
 from redactor.errors import LogUnavailable, RedactorError
-from redactor.model import Entry
 from redactor.store import keys as key_files
 from redactor.store import ledger, months, published
 from redactor.store.database import Database, beside

@@ -17,8 +17,9 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from redactor.audit.entry import Closed as ClosedEntry
 from redactor.audit.entry import Draft, order_step, time_text
+from redactor.effects import Spend
 from redactor.errors import LogUnavailable
-from redactor.model import Grant, Problem, Spend
+from redactor.model import Grant, Problem
 from redactor.orders import form, life, report
 from redactor.orders.life import Actor, Expired, NotAllowed, Step
 from redactor.orders.order import Demand, Order, State, grant_of

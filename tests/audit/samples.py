@@ -9,16 +9,8 @@ from redactor.audit import tree
 from redactor.audit.checkpoint import Signer
 from redactor.audit.sealing import Seal, key_name
 from redactor.audit.verifier import FORMAT, leaf_hash
-from redactor.model import (
-    ColumnName,
-    ColumnUse,
-    Entry,
-    Problem,
-    Requester,
-    RuleHit,
-    Use,
-    Verdict,
-)
+from redactor.decision import Entry, Verdict
+from redactor.model import ColumnName, ColumnUse, Problem, Requester, RuleHit, Use
 
 SIGNER = Signer("city.example/log", bytes(range(32)))
 AUDITOR_PRIVATE = bytes(range(1, 33))

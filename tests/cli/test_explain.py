@@ -8,21 +8,9 @@ import pytest
 from rich.console import Console
 
 from redactor.cli.explain import Explained, difference, person, show, to_json
+from redactor.decision import Allow, Decision, Redact, Refuse
 from redactor.errors import RedactorError
-from redactor.model import (
-    Allow,
-    ColumnName,
-    ColumnUse,
-    Decision,
-    Footprint,
-    Problem,
-    Redact,
-    Refuse,
-    RelationName,
-    Requester,
-    RuleHit,
-    Use,
-)
+from redactor.model import ColumnName, ColumnUse, Footprint, Problem, RelationName, Requester, RuleHit, Use
 
 NAME = ColumnName("public", "residents", "full_name")
 NUMBER = ColumnName("public", "residents", "alien_number")

@@ -17,8 +17,9 @@ from redactor.cli import reading
 from redactor.cli.publishing import Published
 from redactor.config import Database, Upstream
 from redactor.context import Context
+from redactor.decision import Allow, Decision
 from redactor.errors import UpstreamError
-from redactor.model import Allow, Decision, Footprint, Problem, RelationName, Requester
+from redactor.model import Footprint, Problem, RelationName, Requester
 from redactor.policy import Policy
 from redactor.review import Review
 from tests.servers import Server

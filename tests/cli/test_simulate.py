@@ -13,7 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from redactor import cli
-from redactor.model import Entry, Identity, Requester, Verdict
+from redactor.decision import Entry, Verdict
+from redactor.model import Identity, Requester
 from redactor.sql.grammar import shape
 from redactor.store import Log
 from tests.audit.samples import sample

@@ -19,8 +19,9 @@ from typing import Any
 
 import uvicorn
 
+from redactor.decision import Allow, Entry, Redact, Refuse, Verdict
 from redactor.engine import Engine
-from redactor.model import Allow, Entry, Redact, Refuse, Requester, Verdict
+from redactor.model import Requester
 from tests.console.place import PASSWORD, Place, place
 from tests.servers import free_port
 

@@ -21,8 +21,8 @@ from redactor import config, policy, review
 from redactor.audit.entry import Closed, Draft
 from redactor.console import Files, Site, create, credentials
 from redactor.console.register import Register
+from redactor.decision import Entry
 from redactor.engine import Engine
-from redactor.model import Entry
 from redactor.store import Log, Reader
 from redactor.store.accounts import Account, Accounts, Session, digest_of
 from redactor.store.database import Database

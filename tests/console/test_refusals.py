@@ -12,7 +12,8 @@ from redactor.audit.entry import deed
 from redactor.audit.verifier import PublicKey, verify_export
 from redactor.console.refusals import Unreadable, read_filter, read_time
 from redactor.console.register import Register, TooMany
-from redactor.model import Entry, Requester, RuleHit, Verdict
+from redactor.decision import Entry, Verdict
+from redactor.model import Requester, RuleHit
 from tests.audit.samples import sample
 from tests.console.place import Place, csrf
 

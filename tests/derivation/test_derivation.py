@@ -6,8 +6,9 @@ import pytest
 
 from redactor.catalog import Function, Relation
 from redactor.context import Context
+from redactor.decision import Allow, Redact, Refuse
 from redactor.engine import Engine
-from redactor.model import Allow, Redact, Refuse, RelationName, Requester
+from redactor.model import RelationName, Requester
 
 CLERK = Requester("clerk", "town")
 

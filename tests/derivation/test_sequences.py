@@ -6,8 +6,9 @@ import pytest
 
 from redactor import policy, review
 from redactor.context import Context
+from redactor.decision import Allow, Refuse
 from redactor.engine import Engine
-from redactor.model import Allow, Refuse, Requester
+from redactor.model import Requester
 from redactor.upstream import connect, read_catalog
 from tests.servers import Server
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from redactor.decision import Allow
 from redactor.engine.settings import path_of
-from redactor.model import Allow
 from tests.fixtures.town import Session, Town
 
 PATHS = st.sampled_from(("public", "housing, public", '"Odd Names"', '"$user", public', "nowhere", "pg_temp, public"))

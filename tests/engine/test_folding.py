@@ -9,9 +9,10 @@ from random import Random
 import pytest
 
 from redactor.context import Context
+from redactor.decision import Allow, Decision, Redact, Refuse
 from redactor.engine import Engine
-from redactor.model import Allow, Decision, Prepare, Redact, Refuse
 from redactor.sql import folding, grammar
+from redactor.transitions import Prepare
 from tests.engine.test_variants import unremembered
 from tests.fixtures.town import Town
 

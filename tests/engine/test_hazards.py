@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from redactor.catalog import Relation
-from redactor.model import Allow, Redact, Refuse, RelationName
+from redactor.decision import Allow, Redact, Refuse
+from redactor.model import RelationName
 from tests.fixtures.town import Town
 
 

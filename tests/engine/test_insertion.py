@@ -6,7 +6,7 @@ import pytest
 
 from redactor import insertion
 from redactor.catalog import Column, Constraint, Index, Relation
-from redactor.model import Allow, Redact, Refuse
+from redactor.decision import Allow, Redact, Refuse
 from tests.fixtures.town import Town
 
 HIDDEN = frozenset({"h", "g"})

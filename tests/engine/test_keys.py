@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from redactor.model import Redact, Refuse
+from redactor.decision import Redact, Refuse
 from tests.fixtures.town import Town
 
 PASS = [

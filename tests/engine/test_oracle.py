@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from redactor.model import Allow, Redact, Refuse
+from redactor.decision import Allow, Redact, Refuse
 from tests.engine.oracle import Oracle, difference
 from tests.engine.statements import Maker
 from tests.fixtures.town import Town

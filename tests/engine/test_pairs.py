@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from redactor.model import Redact
+from redactor.decision import Redact
 from redactor.sql import grammar
 from tests.engine.oracle import Oracle, difference
 from tests.fixtures import pairs

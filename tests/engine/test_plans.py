@@ -10,8 +10,9 @@ import pytest
 
 from redactor import policy, review
 from redactor.context import Context
+from redactor.decision import Redact
 from redactor.engine import Engine
-from redactor.model import Redact, Requester
+from redactor.model import Requester
 from tests.fixtures.town import read
 from tests.servers import Server
 

@@ -9,7 +9,8 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from redactor.model import ColumnName, Redact
+from redactor.decision import Redact
+from redactor.model import ColumnName
 from tests.fixtures import pairs
 from tests.fixtures.pairs import Pair
 from tests.fixtures.town import Town

@@ -15,8 +15,9 @@ import pytest
 
 from redactor import policy, review
 from redactor.context import Context
+from redactor.decision import Allow, Decision, Redact
 from redactor.engine import Engine, variants
-from redactor.model import Allow, Decision, Redact, Requester
+from redactor.model import Requester
 from redactor.sql import grammar
 from tests.engine.statements import Maker
 from tests.fixtures import pairs

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from redactor import policy
 from redactor.context import Context
-from redactor.model import Begin, Finish, Identity, ResetAll, RollbackTo, Savepoint, SetIdentity
+from redactor.model import Identity
+from redactor.transitions import Begin, Finish, ResetAll, RollbackTo, Savepoint, SetIdentity
 
 POLICY = policy.parse(
     """

@@ -13,8 +13,9 @@ import psycopg
 import pytest
 
 from redactor.audit.formats import FORMATS
+from redactor.effects import Spend
 from redactor.errors import LogUnavailable
-from redactor.model import Requester, Spend
+from redactor.model import Requester
 from redactor.orders.life import Actor, Approved, Closed, NotAllowed, Reviewed, Revoked
 from redactor.orders.order import State
 from redactor.store import Log, Reader

@@ -13,9 +13,12 @@ from typing import Any, Protocol, TypeVar
 import uvloop
 
 from redactor.config import Address, Upstream
+from redactor.decision import Entry
+from redactor.effects import Spend
 from redactor.errors import LogUnavailable, RedactorError
 from redactor.identity import Providers
-from redactor.model import Entry, Grant, Judge, Problem, Spend
+from redactor.judge import Judge
+from redactor.model import Grant, Problem
 from redactor.proxy import Neighbours, Proxy, Settings, serve
 from tests import servers
 from tests.wire.judges import WordJudge

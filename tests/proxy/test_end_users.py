@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from redactor import policy, review
+from redactor.decision import Verdict
 from redactor.engine import Engine
 from redactor.identity import Providers
-from redactor.model import Verdict
 from redactor.wire.pg.framing import frame
 from tests import servers
 from tests.fixtures.town import read

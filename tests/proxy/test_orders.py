@@ -15,9 +15,11 @@ import pytest
 
 from redactor import policy, review
 from redactor.config import Upstream
+from redactor.decision import Entry, Verdict
+from redactor.effects import Spend
 from redactor.engine import Engine
 from redactor.errors import LogUnavailable
-from redactor.model import Entry, Grant, Opening, Problem, RelationName, Spend, Verdict
+from redactor.model import Grant, Opening, Problem, RelationName
 from tests import servers
 from tests.fixtures.town import read
 from tests.proxy.running import Running, running

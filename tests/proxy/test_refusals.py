@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from redactor.model import Verdict
+from redactor.decision import Verdict
 from tests.proxy.running import Running
 from tests.proxy.test_clients import result_of
 from tests.wire.judges import WordJudge

@@ -8,8 +8,9 @@ import psycopg
 import pytest
 
 from redactor.context import Context
-from redactor.model import Make, Own, RelationName
+from redactor.model import RelationName
 from redactor.sql.names import Names
+from redactor.transitions import Make, Own
 from tests.fixtures import town as fixture
 from tests.fixtures.town import Town
 from tests.servers import Server

@@ -12,8 +12,9 @@ import pytest
 from redactor.audit.checkpoint import check
 from redactor.audit.tree import consistent
 from redactor.audit.verifier import PublicKey, included, read_checkpoint, verify_export
+from redactor.decision import Verdict
 from redactor.errors import ConfigurationError, LogUnavailable
-from redactor.model import ColumnName, ColumnUse, Requester, RuleHit, Use, Verdict
+from redactor.model import ColumnName, ColumnUse, Requester, RuleHit, Use
 from redactor.store import Log, Reader, Selection
 from redactor.store.database import beside, parse
 from tests import servers

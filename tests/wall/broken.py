@@ -17,8 +17,9 @@ from psycopg.conninfo import conninfo_to_dict
 from redactor import policy, review, upstream
 from redactor.config import Upstream
 from redactor.context import Context
+from redactor.decision import Allow, Decision
 from redactor.engine import Engine
-from redactor.model import Allow, Decision, Footprint, Problem, Requester
+from redactor.model import Footprint, Problem, Requester
 from redactor.wall import plan, statements
 from redactor.wall.limits import Limits
 from redactor.wall.reading import read_holdings

@@ -6,8 +6,9 @@ import psycopg
 import pytest
 
 from redactor.context import Context
+from redactor.decision import Allow, Redact, Refuse
 from redactor.engine import Engine
-from redactor.model import Allow, Redact, Refuse, Requester
+from redactor.model import Requester
 from tests.wall.standing import Small
 
 WORK = [

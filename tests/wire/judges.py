@@ -11,30 +11,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from redactor.context import Context
+from redactor.decision import Allow, Decision, Redact, Refuse
 from redactor.engine import behalf
-from redactor.model import (
-    Allow,
+from redactor.judge import TokenPlace
+from redactor.model import Footprint, Problem, RelationName, Requester, RuleHit
+from redactor.transitions import (
     Begin,
     Deallocate,
-    Decision,
     Finish,
-    Footprint,
     Make,
     Own,
     Prepare,
-    Problem,
-    Redact,
-    Refuse,
-    RelationName,
-    Requester,
     ResetAll,
     RollbackTo,
-    RuleHit,
     Savepoint,
     SchemaChanged,
     SetEncoding,
     SetPath,
-    TokenPlace,
     Transition,
 )
 from redactor.wire.pg import messages

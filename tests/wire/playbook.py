@@ -22,7 +22,7 @@ import difflib
 import struct
 import textwrap
 
-from redactor.model import CatchUp, Close, Effect, Outdate, Record, Refresh, StartTLS, ToClient, ToServer
+from redactor.effects import CatchUp, Close, Effect, Outdate, Record, Refresh, StartTLS, ToClient, ToServer
 from redactor.wire.pg import Limits, Place, Session
 from redactor.wire.pg.framing import frame
 from redactor.wire.pg.messages import error_fields, origins

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redactor.config import LoginMethod, LoginRule, Provider
-from redactor.model import CheckToken, Close, FindSecret, Identity, ToClient, ToServer
+from redactor.effects import CheckToken, Close, FindSecret, ToClient, ToServer
+from redactor.model import Identity
 from redactor.wire.pg import Channel, Entrance, Place, Secret, Session, oauth, scram
 from redactor.wire.pg.framing import frame, u32
 from tests.wire.judges import WordJudge

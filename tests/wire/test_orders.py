@@ -9,21 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redactor.context import Context
-from redactor.model import (
-    Close,
-    Decision,
-    Effect,
-    Footprint,
-    Grant,
-    Problem,
-    Record,
-    Redact,
-    Requester,
-    RuleHit,
-    Spend,
-    ToClient,
-    ToServer,
-)
+from redactor.decision import Decision, Redact
+from redactor.effects import Close, Effect, Record, Spend, ToClient, ToServer
+from redactor.model import Footprint, Grant, Problem, Requester, RuleHit
 from redactor.wire.pg import Limits, Place, Session
 from tests.wire.judges import WordJudge
 from tests.wire.playbook import (

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redactor.context import Context
-from redactor.model import Decision, Effect, Record, Redact, Requester, ToClient, ToServer
+from redactor.decision import Decision, Redact
+from redactor.effects import Effect, Record, ToClient, ToServer
+from redactor.model import Requester
 from redactor.wire.pg import Limits, Session
 from redactor.wire.pg.conversation import Conversation
 from tests.wire.judges import WordJudge

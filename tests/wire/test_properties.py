@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redactor.model import MARK, Close, Effect, Record, Refresh, ToClient, ToServer
+from redactor.decision import MARK
+from redactor.effects import Close, Effect, Record, Refresh, ToClient, ToServer
 from redactor.wire.pg.framing import frame
 from tests.wire.judges import transitions_of
 from tests.wire.playbook import WELCOME, Desk, client_message, frames, merged, startup

@@ -9,7 +9,10 @@ from dataclasses import replace
 import pytest
 
 from redactor.context import Context
-from redactor.model import Allow, Close, Decision, Requester, SchemaChanged
+from redactor.decision import Allow, Decision
+from redactor.effects import Close
+from redactor.model import Requester
+from redactor.transitions import SchemaChanged
 from redactor.wire.pg import Limits
 from tests.wire.judges import WordJudge
 from tests.wire.playbook import Desk, client_message, play, server_message

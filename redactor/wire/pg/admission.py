@@ -15,8 +15,10 @@ from ipaddress import ip_address
 from typing import assert_never
 
 from redactor.config import LoginMethod, LoginRule, Provider
+from redactor.decision import Entry
+from redactor.effects import CheckToken, Effect, FindSecret, ToClient
 from redactor.errors import ProtocolViolation
-from redactor.model import CheckToken, Effect, Entry, FindSecret, Identity, Problem, ToClient
+from redactor.model import Identity, Problem
 from redactor.wire.pg import oauth, scram
 from redactor.wire.pg.framing import HEADER, frame, u32
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from redactor.context import Context
-from redactor.model import Identity, Problem, Refuse, Requester, RuleHit, TokenPlace
+from redactor.decision import Refuse
+from redactor.judge import TokenPlace
+from redactor.model import Identity, Problem, Requester, RuleHit
 from redactor.wire.pg.conversation import Conversation
 
 _MENTION = re.compile(r"redactor.{0,3}identity", re.I | re.S)

@@ -18,28 +18,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from redactor.context import Context
-from redactor.model import (
-    Allow,
-    Deallocate,
-    Decision,
-    Entry,
-    Finish,
-    Footprint,
-    Grant,
-    Identity,
-    Judge,
-    Origin,
-    Prepare,
-    Problem,
-    Record,
-    Redact,
-    Refuse,
-    Requester,
-    SchemaChanged,
-    Transition,
-    Verdict,
-    verdict_of,
-)
+from redactor.decision import Allow, Decision, Entry, Origin, Redact, Refuse, Verdict, verdict_of
+from redactor.effects import Record
+from redactor.judge import Judge
+from redactor.model import Footprint, Grant, Identity, Problem, Requester
+from redactor.transitions import Deallocate, Finish, Prepare, SchemaChanged, Transition
 from redactor.wire.pg.admission import Entrance
 from redactor.wire.pg.encodings import codec_of
 from redactor.wire.pg.framing import LARGEST

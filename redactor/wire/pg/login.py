@@ -14,21 +14,11 @@ from dataclasses import replace
 
 from redactor.config import RELAYED, LoginMethod
 from redactor.context import Context
+from redactor.decision import Entry, Verdict
+from redactor.effects import Close, Effect, Record, StartTLS, ToClient, ToServer
 from redactor.errors import ProtocolViolation
-from redactor.model import (
-    Close,
-    Effect,
-    Entry,
-    Identity,
-    Judge,
-    Problem,
-    Record,
-    Requester,
-    StartTLS,
-    ToClient,
-    ToServer,
-    Verdict,
-)
+from redactor.judge import Judge
+from redactor.model import Identity, Problem, Requester
 from redactor.wire.pg import messages, scram
 from redactor.wire.pg.admission import Admission, Channel, Fatal, Introduction
 from redactor.wire.pg.conversation import Conversation, Limits, Place

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from struct import Struct, unpack_from
 
+from redactor.decision import Origin
 from redactor.errors import ProtocolViolation
-from redactor.model import Origin, Problem
+from redactor.model import Problem
 from redactor.wire.pg.framing import frame, u16, u32
 
 RESERVED = b"redactor: refused"

@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from redactor.decision import Refuse
+from redactor.effects import Effect, Spend, ToClient, ToServer
 from redactor.errors import ProtocolViolation
-from redactor.model import Effect, Grant, Problem, Refuse, RuleHit, Spend, ToClient, ToServer
+from redactor.model import Grant, Problem, RuleHit
 from redactor.wire.pg import messages
 from redactor.wire.pg.conversation import Conversation, Expected
 from redactor.wire.pg.framing import HEADER, LARGEST, read_head

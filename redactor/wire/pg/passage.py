@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 
-from redactor.model import Allow, Record
+from redactor.decision import Allow
+from redactor.effects import Record
 from redactor.wire.pg import behalf, messages
 from redactor.wire.pg.conversation import (
     BIND,

@@ -10,8 +10,9 @@ import hashlib
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from redactor.decision import MARK, Refuse
 from redactor.errors import IMITATED
-from redactor.model import MARK, Problem, Refuse
+from redactor.model import Problem
 from redactor.wire.pg.encodings import codec_of
 
 

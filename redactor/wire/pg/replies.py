@@ -10,23 +10,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from redactor.decision import Refuse
+from redactor.effects import Close, Effect, Outdate, Record, Refresh, ToClient
 from redactor.errors import ProtocolViolation
-from redactor.model import (
-    Begin,
-    Close,
-    Effect,
-    Footprint,
-    Outdate,
-    Problem,
-    Record,
-    Refresh,
-    Refuse,
-    RelationName,
-    Requester,
-    SetEncoding,
-    SetPath,
-    ToClient,
-)
+from redactor.model import Footprint, Problem, RelationName, Requester
+from redactor.transitions import Begin, SetEncoding, SetPath
 from redactor.wire.pg import encodings, messages, orders
 from redactor.wire.pg.conversation import BIND, DESCRIBE, EXECUTE, QUERY, SYNC, Conversation, Expected, moved_position
 from redactor.wire.pg.framing import HEADER, LARGEST, Pending, past_alike, read_head, slice_of

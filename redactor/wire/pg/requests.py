@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from redactor.decision import Allow, Decision, Redact, Refuse
+from redactor.effects import Effect, ToServer
 from redactor.errors import ProtocolViolation, TooMuch
-from redactor.model import Allow, Decision, Effect, Problem, Redact, Refuse, Requester, ToServer
+from redactor.model import Problem, Requester
 from redactor.wire.pg import behalf, framing, messages, orders, standing
 from redactor.wire.pg.conversation import (
     BIND,

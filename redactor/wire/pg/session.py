@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from redactor.effects import Close, Effect, ToClient
 from redactor.errors import LogUnavailable, ProtocolViolation, RedactorError
-from redactor.model import Close, Effect, Identity, Problem, Requester, ToClient
+from redactor.model import Identity, Problem, Requester
 from redactor.wire.pg import messages, orders
 from redactor.wire.pg.admission import Channel, Fatal
 from redactor.wire.pg.conversation import Limits, Place

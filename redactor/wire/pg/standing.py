@@ -7,7 +7,7 @@ before it, unless nothing is hidden from the requester.
 
 from __future__ import annotations
 
-from redactor.model import CatchUp, Effect, ToServer
+from redactor.effects import CatchUp, Effect, ToServer
 from redactor.wire.pg import messages
 from redactor.wire.pg.conversation import Conversation
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import assert_never
 
-from redactor.model import (
+from redactor.transitions import (
     Begin,
     Deallocate,
     Declare,
