@@ -70,8 +70,8 @@ _KINDS: Mapping[Label, str] = {
     "documentary": "document.identity",
     "origin": "origin",
     "programme": "programme",
-    "proxy": "proxy",
-    "trace": "trace",
+    "proxy": "proxy.other",
+    "trace": "trace.other",
     "free_text": "free_text",
 }
 """The tag for a label where nothing says which of its tags it is."""

@@ -90,8 +90,10 @@ def test_harmless_work_goes_on(pair: city.Pair, proxy: str) -> None:
 
 REFUSED_TO_ALL = re.compile(
     r"identity-0(14|15|19|20|21)|wire-0(12|13|23|24|27|28|29|30|33|36|37|38|41|42|45|46)|error-030"
+    r"|wire2-0(39|4[0-9]|5[0-25-9]|6[0-9]|7[0-9])|heap-order-[0-9]+"
 )
-"""Sent by other logins, as no client sends it (an error says so and the session ends), or a clock's answer."""
+"""Sent by other logins, as no client sends it (an error says so and the session ends), a clock's answer, or what
+hangs on where rows lie, which two databases made alike do not agree on for long."""
 
 
 def _approved(pair: city.Pair, proxy: str, every: int) -> None:
