@@ -256,22 +256,17 @@ def propose(text: str, additions: Iterable[Addition], database: str = "") -> str
     yaml, root = _opened(text)
     if database and not root.get("database"):
         root.insert(0, "database", database)
-    relations = _relations(root)
+    relations = _there(root, "relations")
     keys = {_name(str(key)): key for key in relations}
     for addition in additions:
-        key = keys.setdefault(addition.relation, _key(addition.relation))
-        if relations.get(key) is None:
-            relations[key] = CommentedMap()
-        relation = relations[key]
+        relation = _there(relations, keys.setdefault(addition.relation, _key(addition.relation)))
         if addition.column is None:
             if addition.tags and "tags" not in relation:
                 ((field_name, value),) = _entry(addition).items()
                 relation.pop(field_name, None)
                 relation.insert(0, field_name, value)
             continue
-        if relation.get("columns") is None:
-            relation["columns"] = CommentedMap()
-        columns = relation["columns"]
+        columns = _there(relation, "columns")
         if addition.column in columns and not _is_proposal(columns[addition.column]):
             continue
         columns[addition.column] = _entry(addition)
@@ -294,17 +289,12 @@ def settle(text: str, decided: Iterable[Decided]) -> str:
     with no columns, so that its columns still wait. Raises ConfigurationError where the outcome is no catalog file.
     """
     yaml, root = _opened(text)
-    relations = _relations(root)
+    relations = _there(root, "relations")
     keys = {_name(str(key)): key for key in relations}
     for one in decided:
-        key = keys.setdefault(one.relation, _key(one.relation))
-        if relations.get(key) is None:
-            relations[key] = CommentedMap()
-        entry = relations[key]
+        entry = _there(relations, keys.setdefault(one.relation, _key(one.relation)))
         if one.column is not None:
-            if entry.get("columns") is None:
-                entry["columns"] = CommentedMap()
-            columns = entry["columns"]
+            columns = _there(entry, "columns")
             if columns.get(one.column) is None:
                 columns[one.column] = _flow({})
             entry = columns[one.column]
@@ -335,10 +325,11 @@ def _opened(text: str) -> tuple[YAML, Any]:
     return yaml, CommentedMap() if root is None else root
 
 
-def _relations(root: Any) -> Any:
-    if root.get("relations") is None:
-        root["relations"] = CommentedMap()
-    return root["relations"]
+def _there(mapping: Any, key: str) -> Any:
+    """The mapping that stands there in another one; an empty one where there is nothing yet."""
+    if mapping.get(key) is None:
+        mapping[key] = CommentedMap()
+    return mapping[key]
 
 
 def _written(yaml: YAML, root: Any) -> str:

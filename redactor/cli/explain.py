@@ -109,16 +109,14 @@ async def _explain(
     identity: Identity | None = None,
     behalf: Identity | None = None,
 ) -> Explained:
-    from redactor.cli.judging import maker, usable
-    from redactor.cli.publishing import Published, baseline_file
+    from redactor.cli.judging import usable
+    from redactor.cli.publishing import onlooker
 
     installation = usable(config)
     if database not in installation.config.databases:
         known = ", ".join(installation.config.databases)
         raise RedactorError(f"{config} has no database `{database}` (it has {known})")
-    where, review = installation.config.databases[database], installation.reviews[database]
-    kept = baseline_file(installation.config.log.directory, database)
-    published = Published(where, installation.policy, review, maker(installation.config), kept, keep=False)
+    published = onlooker(installation, database)
     try:
         await published.refresh()
     finally:

@@ -22,8 +22,8 @@ from redactor.audit.entry import Closed, Draft
 from redactor.cli import oplog
 from redactor.cli.companion import CHILD
 from redactor.cli.files import known_tags
-from redactor.cli.judging import Usable, maker, usable
-from redactor.cli.publishing import Published, baseline_file
+from redactor.cli.judging import Usable, usable
+from redactor.cli.publishing import Published, onlooker
 from redactor.cli.service import why_not
 from redactor.config import Config
 from redactor.console import Files, Site, create
@@ -60,9 +60,8 @@ async def site(path: Path) -> AsyncIterator[Site]:
         accounts = Database(config.store)
         stack.callback(accounts.close)
         judges: dict[str, Published] = {}
-        for name, database in config.databases.items():
-            kept = baseline_file(config.log.directory, name)
-            one = Published(database, installation.policy, installation.reviews[name], maker(config), kept, keep=False)
+        for name in config.databases:
+            one = onlooker(installation, name)
             stack.push_async_callback(one.close)
             stack.push_async_callback(_end, asyncio.create_task(_watch(one), name=f"watch-{name}"))
             judges[name] = one

@@ -21,6 +21,7 @@ from redactor import upstream
 from redactor.baseline import Baseline, follow, read, renew
 from redactor.catalog import Catalog
 from redactor.cli import oplog, reading
+from redactor.cli.judging import Usable, maker
 from redactor.config import Database
 from redactor.drift import Differences, compare
 from redactor.engine import Engine
@@ -250,6 +251,14 @@ def _write_baseline(file: Path, baseline: Baseline) -> None:
         fresh.replace(file)
     except OSError as error:
         oplog.logger().warning("what was reviewed cannot be remembered", file=str(file), why=str(error))
+
+
+def onlooker(installation: Usable, name: str) -> Published:
+    """A database of an installation for a process beside the proxy: judged as the proxy does, nothing written down."""
+    config = installation.config
+    kept = baseline_file(config.log.directory, name)
+    parts = installation.policy, installation.reviews[name], maker(config)
+    return Published(config.databases[name], *parts, kept, keep=False)
 
 
 def baseline_file(directory: Path, database: str) -> Path:

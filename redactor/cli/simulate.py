@@ -173,8 +173,8 @@ async def _compare(
     config: Path, other: Path | None, catalogs: Mapping[str, Path], asked: Mapping[Asked, int]
 ) -> tuple[list[Changed], Counter[str]]:
     """What would change, the most frequent first, and why others were not judged."""
-    from redactor.cli.judging import maker, usable
-    from redactor.cli.publishing import Published, baseline_file
+    from redactor.cli.judging import usable
+    from redactor.cli.publishing import onlooker
 
     installation = usable(config)
     known = installation.config.databases
@@ -191,8 +191,7 @@ async def _compare(
             continue
         review = installation.reviews[name]
         another = reviews.parse(read(catalogs[name]), str(catalogs[name])) if name in catalogs else review
-        kept = baseline_file(installation.config.log.directory, name)
-        place = Published(known[name], installation.policy, review, maker(installation.config), kept, keep=False)
+        place = onlooker(installation, name)
         try:
             await place.refresh()
             mine = {
