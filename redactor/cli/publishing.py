@@ -95,10 +95,7 @@ class Published:
 
         Those who ask while a reading runs share the next one: the running one may have begun before their change.
         """
-        wanted = self._begun + 1
-        async with self._lock:
-            if self._done < wanted:
-                await self._read()
+        await self._have_read(self._begun + 1)
 
     def settled(self) -> bool:
         """Whether the judge in force knows all that `outdate` has told of."""
@@ -112,7 +109,10 @@ class Published:
 
     async def catch_up(self) -> None:
         """Returns when the judge in force knows all that `outdate` has told of. Raises UpstreamError."""
-        wanted = self._wanted
+        await self._have_read(self._wanted)
+
+    async def _have_read(self, wanted: int) -> None:
+        """Returns when that reading, or a later one, is in force."""
         async with self._lock:
             if self._done < wanted:
                 await self._read()
