@@ -20,6 +20,7 @@ from redactor.identity import Providers
 from redactor.judge import Judge
 from redactor.model import Grant, Problem
 from redactor.proxy import Neighbours, Proxy, Settings, serve
+from redactor.proxy.settings import Counters
 from tests import servers
 from tests.wire.judges import WordJudge
 
@@ -88,9 +89,16 @@ class Running:
 
     @property
     def reports(self) -> list[tuple[str, dict[str, str]]]:
-        """What the operator has been told: events and details."""
+        """What the operator has been told: events and details. What the proxy was in the middle of is done first."""
+        self._settle()
         found: list[tuple[str, dict[str, str]]] = self.state["reports"]
         return found
+
+    @property
+    def counters(self) -> Counters:
+        """As they are when the proxy is done with what it was in the middle of."""
+        self._settle()
+        return self.proxy.counters
 
     @property
     def refreshes(self) -> list[str]:
@@ -100,6 +108,10 @@ class Running:
     def dsn(self, database: str = "postgres", user: str = "postgres", password: str = "") -> str:
         secret = f":{password}" if password else ""
         return f"postgresql://{user}{secret}@127.0.0.1:{self.port}/{database}"
+
+    def _settle(self) -> None:
+        if self.loop.is_running():
+            self.do(asyncio.sleep(0))
 
     def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine in the proxy's loop and waits for it."""

@@ -101,11 +101,11 @@ def test_scram_without_tls_with_the_client(proxy: Running, authority: Authority)
 @pytest.mark.parametrize(("user", "password"), [("by_scram", "wrong"), ("nobody_here", PASSWORD), ("postgres", "")])
 def test_who_does_not_know_the_password(proxy: Running, authority: Authority, user: str, password: str) -> None:
     """Not even a login that the server would trust, and no difference for one that does not exist."""
-    before = proxy.proxy.counters.login_failures
+    before = proxy.counters.login_failures
     with pytest.raises(psycopg.OperationalError) as caught:
         psycopg.connect(dsn(proxy, authority, user, password or "guess"))
     assert f'password authentication failed for user "{user}"' in str(caught.value)
-    assert proxy.proxy.counters.login_failures == before + 1
+    assert proxy.counters.login_failures == before + 1
     event, details = proxy.reports[-1]
     assert (event, details["login"], details["database"]) == ("login refused", user, "postgres")
     assert "scram" in details["why"]
@@ -590,7 +590,7 @@ def test_oauthbearer_says_where_to_get_a_token(
         assert kind == b"E"
         assert b"OAuth bearer authentication failed" in body
         assert raw.receive() == (b"", b"")
-        assert proxy.proxy.counters.login_failures == 1
+        assert proxy.counters.login_failures == 1
 
 
 @pytest.mark.parametrize(

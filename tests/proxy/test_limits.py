@@ -36,7 +36,7 @@ def test_as_many_clients_as_there_may_be_and_as_many_of_each_login(postgres18: S
             assert c.execute("SELECT 1").fetchone() == (1,)
         one.close()
         until = time.monotonic() + 10
-        while proxy.proxy.counters.active > 2:
+        while proxy.counters.active > 2:
             assert time.monotonic() < until
             time.sleep(0.02)
         with psycopg.connect(proxy.dsn()) as again:

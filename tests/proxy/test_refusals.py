@@ -373,7 +373,7 @@ def test_of_a_pipeline_nothing_is_done_behind_an_entry_that_cannot_be_made(proxy
 
 
 def test_a_client_that_goes_while_its_entries_are_written_leaves_nothing_behind(proxy: Running) -> None:
-    before = proxy.proxy.counters.active
+    before = proxy.counters.active
     with connect(proxy) as c:
         proxy.log.delay = 0.2
         with contextlib.suppress(psycopg.Error), c.pipeline():
@@ -381,6 +381,6 @@ def test_a_client_that_goes_while_its_entries_are_written_leaves_nothing_behind(
                 c.execute("SELECT 'secret_a'")
             c.pgconn.finish()
     deadline = time.monotonic() + 20
-    while proxy.proxy.counters.active > before and time.monotonic() < deadline:
+    while proxy.counters.active > before and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert proxy.proxy.counters.active == before
+    assert proxy.counters.active == before

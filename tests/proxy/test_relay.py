@@ -322,7 +322,7 @@ def test_shutdown_tells_the_clients_and_ends_in_time(postgres18: servers.Server)
                 c.execute("SELECT 1")
         with pytest.raises(psycopg.OperationalError):
             psycopg.connect(proxy.dsn())
-        assert proxy.proxy.counters.active == 0
+        assert proxy.counters.active == 0
 
 
 def test_a_login_that_never_ends_is_ended(postgres18: servers.Server) -> None:
@@ -341,7 +341,7 @@ def test_what_has_happened_is_counted(postgres18: servers.Server) -> None:
                 c.execute("SELECT 1 -- refuse")
             c.execute("SELECT 'secret_a'")
             c.execute("SELECT 1 -- record")
-            counters = proxy.proxy.counters
+            counters = proxy.counters
             assert counters.active == 1
         with contextlib.suppress(psycopg.Error):
             psycopg.connect(proxy.dsn("nowhere"))
