@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +20,7 @@ from rich.console import Console
 from rich.text import Text
 
 from redactor.cli.files import Installation, load
-from redactor.config import Database
+from redactor.config import Config, Database
 from redactor.drift import Differences, compare
 from redactor.errors import ConfigurationError, Fault, UpstreamError
 from redactor.review import Review
@@ -39,11 +40,31 @@ def check(
     except ConfigurationError as e:
         _show(e.faults, [], [], as_json)
         raise typer.Exit(1) from None
+    faults, notes = judge_certificates(found.config, time.time())
+    found.faults += faults
+    found.notes += notes
     if not offline and not found.faults:
         for name, reviewed in found.reviews.items():
             found.notes += compare_live(found.config.databases[name], reviewed)
     _show(found.faults, found.notes, summary(found), as_json)
     raise typer.Exit(1 if found.faults or (strict and found.notes) else 0)
+
+
+def judge_certificates(config: Config, now: float) -> tuple[list[Fault], list[Fault]]:
+    """What is wrong with the certificates of a configuration at `now` (seconds, epoch, UTC), and what soon will be."""
+    from redactor.proxy import certificates
+
+    faults: list[Fault] = []
+    notes: list[Fault] = []
+    if config.tls is not None:
+        try:
+            certificates.load(config.tls)
+        except ValueError as e:
+            file, _, what = str(e).partition(": ")
+            faults.append(Fault(file, 0, 0, what))
+    for fault in certificates.complaints(config, now):
+        (notes if "expires on" in fault.what else faults).append(fault)
+    return faults, notes
 
 
 def compare_live(database: Database, reviewed: Review, within: float = 3.0) -> list[Fault]:

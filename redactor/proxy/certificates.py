@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from redactor.config import Config, TlsFiles
 from redactor.errors import Fault
@@ -44,8 +45,7 @@ def load(files: TlsFiles) -> Tls:
         context.load_cert_chain(files.certificate, files.key, password=_no_password)
         own = x509.load_pem_x509_certificates(files.certificate.read_bytes())[0]
     except (OSError, ssl.SSLError, ValueError) as e:
-        said = f"certificate and key cannot be used together ({_said(e)}); the key is {files.key}"
-        raise ValueError(f"{files.certificate}: {said}") from e
+        raise ValueError(_unusable(files, e)) from e
     if files.client_ca is not None:
         try:
             context.load_verify_locations(cafile=files.client_ca)
@@ -53,6 +53,25 @@ def load(files: TlsFiles) -> Tls:
             raise ValueError(f"{files.client_ca}: not a file of certificates ({_said(e)})") from e
         context.verify_mode = ssl.CERT_REQUIRED if files.demanded else ssl.CERT_OPTIONAL
     return Tls(context, binding_of(own), files.certificate)
+
+
+def _unusable(files: TlsFiles, e: Exception) -> str:
+    """Which of the two files is to blame; OpenSSL's own words often do not say."""
+    try:
+        x509.load_pem_x509_certificates(files.certificate.read_bytes())
+    except (OSError, ValueError) as of_it:
+        return f"{files.certificate}: not a file of certificates ({_said(of_it)})"
+    try:
+        key = load_pem_private_key(files.key.read_bytes(), None)
+    except TypeError:
+        return f"{files.key}: the key is encrypted; redactor needs one without a password"
+    except (OSError, ValueError, UnsupportedAlgorithm) as of_it:
+        return f"{files.key}: holds no private key ({_said(of_it)})"
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    shown = x509.load_pem_x509_certificates(files.certificate.read_bytes())[0].public_key()
+    if public != shown.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo):
+        return f"{files.certificate}: its first certificate is not that of the key {files.key}"
+    return f"{files.certificate}: certificate and key cannot be used together ({_said(e)}); the key is {files.key}"
 
 
 def _no_password() -> str:

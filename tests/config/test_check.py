@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from redactor import cli
 from tests import servers
+from tests.proxy.authority import Authority
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOG = """\
@@ -51,6 +52,26 @@ def test_nothing_wrong(here: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "database city: 1 relations, 2 columns, 1 tagged" in done.output
     assert done.output.endswith("ok\n")
+
+
+def test_a_certificate_that_has_expired_or_does_not_fit_its_key(here: Path) -> None:
+    authority = Authority(here / "tls")
+    past, soon = authority.make("city", days=(-20, -2)), authority.make("city", days=(-20, 3))
+    before = (here / "redactor.yaml").read_text()
+
+    def checked(certificate: Path, key: Path) -> Result:
+        (here / "redactor.yaml").write_text(before + f"tls: {{certificate: {certificate}, key: {key}}}\n")
+        return run("check", "--offline")
+
+    done = checked(past.certificate, past.key)
+    assert done.exit_code == 1
+    assert "the certificate of CN=city expired on" in done.output
+    done = checked(soon.certificate, soon.key)
+    assert done.exit_code == 0
+    assert "note: the certificate of CN=city expires on" in done.output
+    done = checked(soon.certificate, past.key)
+    assert done.exit_code == 1
+    assert f"its first certificate is not that of the key {past.key}" in done.output
 
 
 def test_a_database_that_does_not_answer_is_a_note(here: Path) -> None:

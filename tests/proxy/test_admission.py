@@ -18,7 +18,7 @@ from typing import Any
 import asyncpg
 import psycopg
 import pytest
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 
 from redactor.config import VERIFIER_QUERY, LoginMethod, LoginRule, Logins
 from redactor.identity import Providers
@@ -314,8 +314,18 @@ def test_an_expired_certificate_is_said_to_be(authority: Authority, tmp_path: Pa
     assert "CN=localhost expired on" in said[0]
     assert "clients will refuse" in said[0]
     assert "expires on" in said[2]
-    with pytest.raises(ValueError, match="cannot be used together"):
+    with pytest.raises(ValueError, match="its first certificate is not that of the key"):
         certificates.load(replace(past, key=soon.key))
+    with pytest.raises(ValueError, match=r"\.pem: holds no private key"):
+        certificates.load(replace(past, key=past.certificate))
+    with pytest.raises(ValueError, match=r"\.key: not a file of certificates"):
+        certificates.load(replace(past, certificate=past.key))
+    kept = serialization.load_pem_private_key(past.key.read_bytes(), None)
+    how = serialization.BestAvailableEncryption(b"secret")
+    locked = tmp_path / "locked.key"
+    locked.write_bytes(kept.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how))
+    with pytest.raises(ValueError, match="the key is encrypted"):
+        certificates.load(replace(past, key=locked))
 
 
 # ------------------------------------------------------------------ client certificates
