@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from redactor import cli
 from tests import servers
-from tests.proxy.authority import Authority
+from tests.certificates import Authority
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOG = """\

@@ -12,7 +12,7 @@ import psycopg
 
 from redactor.config import Upstream
 from tests import servers
-from tests.proxy.authority import Authority
+from tests.certificates import Authority
 
 PASSWORD = "sésame"
 HBA = """\

@@ -25,8 +25,8 @@ from redactor.identity import Providers
 from redactor.proxy import certificates
 from redactor.wire.pg.framing import frame, u32
 from tests import servers
+from tests.certificates import Authority
 from tests.identity.issuer import ISSUER, Issuer
-from tests.proxy.authority import Authority
 from tests.proxy.running import Running, running
 from tests.proxy.secured import PASSWORD, secured, upstream
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import os
 import socket
 import struct
@@ -13,13 +11,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from redactor.config import TlsFiles, Upstream
 from redactor.proxy.certificates import load
 from tests import servers
+from tests.certificates import self_signed
 from tests.proxy.running import Running, running
 from tests.proxy.test_clients import result_of
 
@@ -197,48 +193,20 @@ def test_libpq_with_protocol_3_2_can_cancel(proxy: Running) -> None:
 # ------------------------------------------------------------------ TLS
 
 
-def certificate(directory: Path) -> tuple[Path, Path]:
-    """A self-signed certificate for localhost and 127.0.0.1, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-        .sign(key, hashes.SHA256())
-    )
-    cert_file, key_file = directory / "server.crt", directory / "server.key"
-    cert_file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return cert_file, key_file
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
+    return self_signed(tmp_path_factory.mktemp("tls") / "server.crt", "localhost", "localhost", "127.0.0.1")
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return certificate(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture(scope="module")
-def encrypted(postgres18: servers.Server, files: tuple[Path, Path]) -> Iterator[Running]:
+def encrypted(postgres18: servers.Server, files: TlsFiles) -> Iterator[Running]:
     """A proxy that offers TLS to clients."""
-    with running(postgres18, tls=load(TlsFiles(*files))) as proxy:
+    with running(postgres18, tls=load(files)) as proxy:
         yield proxy
 
 
-def test_clients_may_use_tls(encrypted: Running, files: tuple[Path, Path]) -> None:
-    dsn = encrypted.dsn() + f"?sslmode=verify-full&sslrootcert={files[0]}"
+def test_clients_may_use_tls(encrypted: Running, files: TlsFiles) -> None:
+    dsn = encrypted.dsn() + f"?sslmode=verify-full&sslrootcert={files.certificate}"
     with psycopg.connect(dsn, autocommit=True) as c:
         assert c.pgconn.ssl_in_use
         assert c.execute("SELECT length(repeat('x', 1000000)), repeat('y', 500000)").fetchone() == (10**6, "y" * 500000)
@@ -264,14 +232,14 @@ def test_a_broken_tls_handshake_leaves_the_next_client_served(encrypted: Running
 
 
 @pytest.fixture(scope="module")
-def server_with_tls(files: tuple[Path, Path]) -> Iterator[servers.Server]:
+def server_with_tls(files: TlsFiles) -> Iterator[servers.Server]:
     """A server with a certificate: Debian's, since the embedded one is built without TLS."""
     binaries = servers.installed(15)
     if binaries is None:
         pytest.skip("PostgreSQL 15 is not installed in /usr/lib/postgresql/15")
     with servers.cluster(binaries) as server:
         owner = server.directory.stat()
-        for source in files:
+        for source in (files.certificate, files.key):
             target = server.directory / "data" / source.name
             target.write_bytes(source.read_bytes())
             target.chmod(0o600)
@@ -291,8 +259,8 @@ def server_with_tls(files: tuple[Path, Path]) -> Iterator[servers.Server]:
 
 
 @pytest.mark.parametrize("mode", ["disable", "prefer", "require", "verify-ca", "verify-full"])
-def test_the_upstream_may_use_tls(server_with_tls: servers.Server, files: tuple[Path, Path], mode: str) -> None:
-    there = Upstream("127.0.0.1", server_with_tls.port, "postgres", "postgres", mode, files[0])
+def test_the_upstream_may_use_tls(server_with_tls: servers.Server, files: TlsFiles, mode: str) -> None:
+    there = Upstream("127.0.0.1", server_with_tls.port, "postgres", "postgres", mode, files.certificate)
     with running(server_with_tls, upstream=there) as proxy, psycopg.connect(proxy.dsn(), autocommit=True) as c:
         row = c.execute("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone()
         assert row == (mode != "disable",)
@@ -308,7 +276,7 @@ def test_tls_that_was_demanded_is_not_done_without(
         pytest.raises(psycopg.OperationalError, match="it does not offer tls"),
     ):
         psycopg.connect(proxy.dsn())
-    stranger, _ = certificate(tmp_path)
+    stranger = self_signed(tmp_path / "stranger.crt", "localhost").certificate
     unknown = Upstream("127.0.0.1", server_with_tls.port, "postgres", "postgres", "verify-ca", stranger)
     with (
         running(server_with_tls, upstream=unknown) as proxy,

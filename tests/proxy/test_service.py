@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.certificates import Authority
 from tests.cli.test_serve import CATALOG, Installation, counter, until
 from tests.identity.issuer import AUDIENCE, ISSUER, Issuer
-from tests.proxy.authority import Authority
 
 __all__ = ["counter"]
 

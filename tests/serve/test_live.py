@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import datetime
 import json
 import os
 import random
@@ -17,13 +16,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from redactor.store import Reader, Selection
 from tests import servers
+from tests.certificates import self_signed
 from tests.cli.test_serve import CATALOG, POLICY, STATUS, Installation, counter, until
 from tests.store.test_places import fill, mounted
 
@@ -238,23 +234,10 @@ def test_sighup_with_a_broken_configuration_keeps_the_old_one(counter: Installat
     ends(process)
 
 
-def expired(path: Path) -> Path:
-    """A certificate that was valid until yesterday; the key beside it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "redactor.example.gov")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    made = made.serial_number(7).not_valid_before(now - datetime.timedelta(days=9))
-    signed = made.not_valid_after(now - datetime.timedelta(days=1)).sign(key, hashes.SHA256())
-    path.write_bytes(signed.public_bytes(Encoding.PEM))
-    path.with_suffix(".key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    path.with_suffix(".key").chmod(0o600)
-    return path
-
-
 def test_an_expired_certificate(counter: Installation) -> None:
-    certificate = expired(counter.directory / "front.pem")
-    ca = expired(counter.directory / "ca.pem")
+    certificate, ca = counter.directory / "front.pem", counter.directory / "ca.pem"
+    for file in (certificate, ca):
+        self_signed(file, "redactor.example.gov", days=(-9, -1))
     upstream = f"{counter.server.dsn('counter')}?sslrootcert={ca}"
     counter.configure(
         tls=f"{{certificate: '{certificate}', key: '{certificate.with_suffix('.key')}'}}",

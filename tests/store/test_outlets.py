@@ -24,12 +24,12 @@ from redactor.store.outlets.http import Credentials, sign_v4
 from redactor.store.witness import Witness, server
 from tests.audit.samples import SIGNER
 from tests.audit.test_formats import RFC5424
+from tests.certificates import self_signed
 from tests.servers import Server, free_port
 from tests.store.fakes import (
     WHO,
     Bucket,
     Collector,
-    certificate,
     collector,
     object_store,
     serving,
@@ -133,9 +133,13 @@ def test_a_second_database_that_is_postgresql(postgres18: Server, tmp_path: Path
         publisher("postgresql://nobody@127.0.0.1:1/x", tmp_path, never).publish(NOTES)
 
 
+def certificate(directory: Path) -> Path:
+    return self_signed(directory / "server.pem", "127.0.0.1", "127.0.0.1").certificate
+
+
 def test_syslog_over_tls(tmp_path: Path) -> None:
     messages: list[str] = []
-    ca = certificate(tmp_path / "server.pem")
+    ca = certificate(tmp_path)
     with syslog_server(messages, ca) as port:
         publisher(f"syslog+tls://127.0.0.1:{port}?ca={ca}", tmp_path, never).publish(NOTES)
         with pytest.raises(Undelivered):
@@ -149,7 +153,7 @@ def test_syslog_over_tls(tmp_path: Path) -> None:
 
 async def test_a_syslog_server_that_goes_away_is_gone_on_with(tmp_path: Path) -> None:
     """Three times away and back, entries all the while: each arrives once, in order, and none of them waited for it."""
-    ca, port = certificate(tmp_path / "server.pem"), free_port()
+    ca, port = certificate(tmp_path), free_port()
     messages: list[str] = []
     async with opened(tmp_path, forward=[f"syslog+tls://127.0.0.1:{port}?ca={ca}&format=json"]) as log:
         for turn in range(3):
@@ -202,7 +206,7 @@ def test_what_is_wrong_with_a_url_is_said(kind: str, given: str, said: str, tmp_
 
 
 async def test_all_of_it_reaches_every_outlet_once(tmp_path: Path) -> None:
-    got, messages, ca = Collector(), list[str](), certificate(tmp_path / "server.pem")
+    got, messages, ca = Collector(), list[str](), certificate(tmp_path)
     with collector(got) as http, syslog_server(messages, ca) as port:
         outlets = {
             "publish": [f"file://{tmp_path}/published.txt", f"sqlite:///{tmp_path}/second.db"],

@@ -6,14 +6,12 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.x509.oid import NameOID
 
 from redactor import config
 from redactor.store import Log
 from redactor.wall import machine
 from redactor.wall.findings import State
+from tests.certificates import self_signed
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
 
@@ -41,23 +39,7 @@ def states(c: config.Config) -> dict[str, State]:
 
 
 def certificate(directory: Path, days: int) -> None:
-    key = Ed25519PrivateKey.generate()
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "redactor")])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(NOW - dt.timedelta(days=100))
-        .not_valid_after(NOW + dt.timedelta(days=days))
-        .sign(key, None)
-    )
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    (directory / "tls.pem").write_bytes(made.public_bytes(Encoding.PEM))
-    (directory / "tls.key").write_text("a key")
-    (directory / "tls.key").chmod(0o600)
+    self_signed(directory / "tls.pem", "redactor", days=(-100, days), now=NOW)
 
 
 def test_before_the_first_start(tmp_path: Path) -> None:
