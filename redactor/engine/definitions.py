@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from redactor.engine import hiding
+from redactor.catalog import Relation
+from redactor.engine import altering, hiding
 from redactor.engine.reading import Reading, reads
 from redactor.engine.refusal import of_gap, of_kind, of_reading, of_write
 from redactor.sql.grammar import Node, Statement
@@ -134,7 +135,7 @@ def create_table(reading: Reading, node: Node, statement: Statement) -> None:
     # the table that is made is not one that is read
     rest = {k: v for k, v in node.items() if k != "relation"}
     columns: list[str] | None = []
-    _check_parents(reading, node.get("inhRelations", ()))
+    _check_parents(reading, node.get("inhRelations", ()), "partbound" in node)
     likes = []
     for element in node.get("tableElts", ()):
         kind, inner = next(iter(element.items()))
@@ -173,11 +174,13 @@ def _ref(relation: Node, role: Role = Role.READ) -> RelationRef:
     )
 
 
-def _check_parents(reading: Reading, parents: Iterable[Node]) -> None:
+def _check_parents(reading: Reading, parents: Iterable[Node], partition: bool) -> None:
     for p in parents:
-        ref = _ref(p["RangeVar"])
-        if reading.resolve(ref, located=False) is not None and not reading.may_ddl:
+        parent = reading.resolve(_ref(p["RangeVar"]), located=False)
+        if parent is not None and not reading.may_ddl:
             raise of_kind("INHERITS and PARTITION OF", "the parent is not the session's own", _ASK)
+        if parent is not None and partition:
+            altering.partitioned(reading, parent)
 
 
 def _check_like(reading: Reading, like: Node) -> None:
@@ -300,17 +303,21 @@ def _index(reading: Reading, relation: Node, what: str) -> bool:
     return True
 
 
-def _must_be_own(reading: Reading, relation: Node, what: str) -> None:
+def _must_be_own(reading: Reading, relation: Node, what: str) -> Relation | None:
+    """The relation, where it is somebody else's; raises if such may not be changed."""
     found = reading.resolve(_ref(relation, Role.OTHER), located=False)
     if found is not None and not reading.may_ddl:
         raise of_kind(f"{what} of {found.qualified}", "it is not the session's own", _ASK)
     if found is not None:
         reading.transitions.append(SchemaChanged())
+    return found
 
 
 def create_index(reading: Reading, node: Node, statement: Statement) -> None:
     """CREATE INDEX on what the session made itself."""
-    _must_be_own(reading, node["relation"], "CREATE INDEX")
+    found = _must_be_own(reading, node["relation"], "CREATE INDEX")
+    if found is not None:
+        altering.index(reading, found, node)
     _check(reading, {k: v for k, v in node.items() if k != "relation"})
     del statement
 
@@ -323,7 +330,11 @@ def alter_table(reading: Reading, node: Node, statement: Statement) -> None:
     if _absent(reading, node, relation):
         _check(reading, {"cmds": node.get("cmds", [])})
         return
-    _must_be_own(reading, node["relation"], "ALTER TABLE")
+    found = _must_be_own(reading, node["relation"], "ALTER TABLE")
+    if found is not None and node.get("objtype") == "OBJECT_TYPE":
+        altering.typed(node)
+    elif found is not None:
+        altering.judge(reading, found, node)
     _check(reading, {"cmds": node.get("cmds", [])})
     _check_joined(reading, node)
     _check_keys(reading, node)
@@ -353,7 +364,9 @@ def rename(reading: Reading, node: Node, statement: Statement) -> None:
         return
     if _absent(reading, node, node["relation"]):
         return
-    _must_be_own(reading, node["relation"], "ALTER ... RENAME")
+    found = _must_be_own(reading, node["relation"], "ALTER ... RENAME")
+    if found is not None:
+        altering.renamed(reading, found, node)
     own = reading.own(_ref(node["relation"], Role.OTHER))
     if own is not None and node.get("renameType") != "OBJECT_COLUMN":
         reading.transitions += [
@@ -389,6 +402,7 @@ def drop(reading: Reading, node: Node, statement: Statement) -> None:
         name = kind.removeprefix("OBJECT_").replace("_", " ")
         raise of_kind(f"DROP {name}", "what it protects or computes may guard protected data", _ASK)
     lasting = False
+    cascade = node.get("behavior") == "DROP_CASCADE"
     for item in node.get("objects", ()):
         words = _words(item)
         if not words:
@@ -396,6 +410,8 @@ def drop(reading: Reading, node: Node, statement: Statement) -> None:
         schema = words[-2] if len(words) > 1 else None
         if kind in ("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE"):
             found = reading.names.relation(schema, words[-1])
+            if cascade and (found is None or found.own is None):
+                altering.dropped(reading, kind, words[-1], found.relation if found is not None else None)
             if found is not None and found.own is not None:
                 reading.transitions.append(Drop(found.own.schema, words[-1]))
                 lasting |= not found.own.temporary
@@ -405,6 +421,8 @@ def drop(reading: Reading, node: Node, statement: Statement) -> None:
                     # what is missing afterwards was in it
                     hiding.refuse_closed(reading.world.shield(found.relation))
                 reading.transitions.append(Drop(found.relation.schema, words[-1]))
+        elif cascade:
+            altering.dropped(reading, kind, words[-1], None)
         lasting = True
     if lasting:
         reading.transitions.append(SchemaChanged())

@@ -68,9 +68,9 @@ class Names:
         for own in self._now.owns:
             if own.schema == schema and own.name == name and own.kind in _RELATIONS:
                 known = None if own.temporary else self._catalog.relation(RelationName(schema, name))
-                if known is None or known.owner == self._login:
+                if known is None or (known.owner == self._login and self._alone(known)):
                     return Found(own=own)
-                # somebody else's by now
+                # somebody else's by now, or a part of what is
                 return Found(known)
         if schema == "pg_temp" or (schema, name) in self._now.dropped:
             return None
@@ -79,6 +79,11 @@ class Names:
             return None
         made = self._numbering(relation)
         return Found(relation) if made is None else Found(own=made)
+
+    def _alone(self, relation: Relation) -> bool:
+        """Whether it is no part of a relation of somebody else's, whose rows others may have put there."""
+        parents = [self._catalog.relations.get(p) for p in relation.parents]
+        return all(p is None or _is_own(self._in(p.schema, p.name)) for p in parents)
 
     def _numbering(self, relation: Relation) -> Own | None:
         """A sequence that numbers the rows of a table which the session has made: as much its own as the table is."""
@@ -121,6 +126,10 @@ class Names:
             return found
         schemas = self._schemas if schema is None else (schema,)
         return tuple(t for t in found if t.schema in schemas)
+
+
+def _is_own(found: Found | None) -> bool:
+    return found is not None and found.own is not None
 
 
 _RELATIONS = frozenset({"table", "view", "materialized view", "sequence"})

@@ -25,7 +25,7 @@ __all__ = ["secret", "tables"]
 
 HERE = Path(__file__).parent
 CANARY = re.compile(r"(?i)qz[0-9a-z]{6}")
-ROLES = ("steward", "desk", "counsel", "redactor")
+ROLES = ("steward", "desk", "counsel", "redactor", "builder")
 CONTRIB = ("hstore", "tablefunc", "dblink", "postgres_fdw", "pgstattuple", "xml2", "citext", "pageinspect")
 
 
@@ -127,6 +127,7 @@ def build(server: str) -> Pair:
     with psycopg.connect(server, autocommit=True) as c:
         make_roles(c)
         c.execute("GRANT pg_monitor TO redactor")
+        c.execute("GRANT steward TO builder")  # may alter what steward owns
         c.execute("CREATE DATABASE city_empty TEMPLATE template0")
     if contrib:
         _run_file(pair.at("city_empty"), "contrib.sql")

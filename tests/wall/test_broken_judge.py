@@ -19,6 +19,8 @@ from tests.servers import Server
 from tests.wall import broken
 
 OWNER = "steward"
+OWNERS = (OWNER, "builder")
+"""steward, and who is a member of it."""
 EXEMPT = {
     "identity-015": "logs in as the superuser",
     "function-075": "database_to_xml gives open rows in the order in which they lie",
@@ -31,7 +33,7 @@ def attacks(pair: city.Pair) -> list[Probe]:
     return [
         p
         for p in corpus.read(corpus.ATTACKS)
-        if p.tier == "value" and p.as_ != OWNER and p.id not in EXEMPT and p.runs_on(pair.major, pair.offers)
+        if p.tier == "value" and p.as_ not in OWNERS and p.id not in EXEMPT and p.runs_on(pair.major, pair.offers)
     ]
 
 
