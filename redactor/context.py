@@ -14,6 +14,7 @@ from typing import assert_never
 
 from redactor.model import Grant, Identity
 from redactor.transitions import (
+    Answer,
     Begin,
     Deallocate,
     Declare,
@@ -227,7 +228,7 @@ class Context:
             case Declare(name, behalf):
                 others = frozenset(c for c in self.cursors if c[0] != name)
                 return replace(self, cursors=others | {(name, behalf)})
-            case SchemaChanged():
+            case SchemaChanged() | Answer():
                 return self
             case _:
                 assert_never(transition)

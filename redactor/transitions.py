@@ -159,7 +159,15 @@ class SchemaChanged:
     roles: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The statement was sent as a query around a write: where CommandComplete says SELECT, it says `word` (UPDATE,
+    DELETE, MERGE) to the client. Changes nothing of the session."""
+
+    word: str
+
+
 _Setting: TypeAlias = SetPath | SetEncoding | SetRole | SetIdentity | SetOrder | ResetAll
 _Block: TypeAlias = Begin | Finish | Savepoint | Release | RollbackTo
-_Object: TypeAlias = Make | Drop | DropTemps | Prepare | Deallocate | Declare | SchemaChanged
+_Object: TypeAlias = Make | Drop | DropTemps | Prepare | Deallocate | Declare | SchemaChanged | Answer
 Transition: TypeAlias = _Setting | _Block | _Object

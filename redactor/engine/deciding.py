@@ -118,7 +118,8 @@ class Deciding:
         try:
             sent = self.text.render()
             # constants that were folded away change nothing of what is to be seen
-            same = grammar.is_still(self.text.folded() if self.text.cuts else sent, self.kinds)
+            kinds = [r.kind or k for k, r in zip(self.kinds, self.readings, strict=True)]
+            same = grammar.is_still(self.text.folded() if self.text.cuts else sent, kinds)
         except (ValueError, RedactorError):
             same = False
         if not same:

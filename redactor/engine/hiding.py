@@ -130,8 +130,13 @@ def order_of(shield: Shield) -> str:
     """ORDER BY for rows that lie as hidden columns have them lie; empty where they do not."""
     if not shield.scattered and not shield.ordered:
         return ""
+    return " ORDER BY " + ", ".join(key_of(shield))
+
+
+def key_of(shield: Shield) -> list[str]:
+    """What puts a relation's rows in an order of their own: names of columns, by their text where they have none."""
     types = {c.name: c.type for c in shield.relation.columns}
-    return " ORDER BY " + ", ".join(_sortable(n, types[n]) for n in shield.key())
+    return [_sortable(n, types[n]) for n in shield.key()]
 
 
 def place_of(ref: RelationRef, alias: str, shield: Shield, substituted: bool, sized: bool) -> Place:

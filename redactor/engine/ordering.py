@@ -71,7 +71,10 @@ def settle(
     """Orders every query of a statement in which order comes out. `places` by the id of the relation's node."""
     if not any(p.sized for p in places.values()):
         return
-    top = node.get("SelectStmt") or node.get("InsertStmt", {}).get("selectStmt", {}).get("SelectStmt")
+    heads = {id(node.get("SelectStmt"))}
+    if "InsertStmt" in found.nested:
+        # rows of a query that is inserted stay as they came
+        heads |= {id(n.get("selectStmt", {}).get("SelectStmt")) for k, n in walk(node) if k == "InsertStmt"}
     # ARRAY(SELECT ...) keeps the order of its rows
     kept = {id(select) for select in found.arrays}
     collects = found.collects or any(aggregates(f.name) for f in found.functions)
@@ -80,8 +83,8 @@ def settle(
     single = len(found.selects) == 1 and "SelectStmt" in node and not found.nested
     around = _Around(places, aggregates if collects else _none, arranges, single)
     for select in found.selects:
-        _level(text, select, around, select is top or id(select) in kept)
-        if select is top or "limitCount" in select or "limitOffset" in select:
+        _level(text, select, around, id(select) in heads or id(select) in kept)
+        if id(select) in heads or "limitCount" in select or "limitOffset" in select:
             below = _ordered_inner(select)
             if below is not None:
                 _level(text, below, replace(around, aggregates=_none), True)
@@ -125,7 +128,8 @@ def _level(text: Text, select: Node, around: _Around, top: bool) -> None:
         return
     sources = list(_sources(items, around.places))
     keys = _keys(sources)
-    if around.arranges:
+    known = len(sources) == 1 and isinstance(sources[0], Place) and sources[0].settled and "groupClause" not in select
+    if around.arranges and not known:
         _aggregates(text, select, keys)
     if not (outermost or picks) or _ordered_below(select, sources):
         return

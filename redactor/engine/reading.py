@@ -13,7 +13,7 @@ from typing import Any
 from redactor.catalog import Function, Relation
 from redactor.context import Context
 from redactor.decision import NOWHERE, Decision, Origin
-from redactor.engine import behalf, hiding, opening, ordering, rows, sensitivity, writing
+from redactor.engine import behalf, hiding, opening, ordering, returning, rows, sensitivity, writing
 from redactor.engine.constants import boolean, constant, only_settings, picked_setting
 from redactor.engine.refusal import Refused, imitation, of_gap, of_kind, of_reading, of_use
 from redactor.engine.text import Text
@@ -31,7 +31,7 @@ from redactor.sql.origins import Origins
 from redactor.sql.quote import identifier
 from redactor.sql.scopes import CLEAN, Output, Scope
 from redactor.sql.survey import LATER, FunctionRef, RelationRef, Role, Survey, exposes, survey, takes_row
-from redactor.transitions import Own, SetEncoding, SetPath, Transition
+from redactor.transitions import Answer, Own, SetEncoding, SetPath, Transition
 
 _JSON = frozenset({"json", "jsonb"})
 """to_json and its kin use a cast to these, if there is one."""
@@ -59,6 +59,8 @@ class Reading:
         self.speaks = False
         self.grant: Grant | None = None
         self.sized_own: list[str] = []
+        self.kind = ""
+        """Of which kind the statement is once it has been rewritten, where that is another."""
         self.again: Callable[[str], Decision] = _never
         self._bindings: dict[int, tuple[Relation | None, Own | None]] = {}
         self._shields: dict[int, Shield] = {}
@@ -75,8 +77,9 @@ class Reading:
         output: bool = True,
         ordered: bool = True,
         lasting: bool = False,
+        whole: bool = False,
     ) -> None:
-        """Judges a query or a data-modifying statement.
+        """Judges a query or a data-modifying statement. `whole`: it is the whole statement.
 
         `alone`: it is the whole statement, so that set_config in it surely happens. `output`: what it gives reaches
         the requester. `ordered`: the order of its rows comes out, and must not be that in which hidden values lie.
@@ -107,14 +110,20 @@ class Reading:
         if hidden:
             hiding.complete_groups(self.text, found.groups, hidden)
             rows.keep_types(self.text, hidden, found, self._from_of)
-        if ordered and output and any(self._lies(ref) for ref in found.relations):
-            ordering.settle(self.text, node, found, self._places(found, hidden), self._aggregates)
+        sort = ordered and output and any(self.lies(ref) for ref in found.relations)
         if writes:
             writing.judge(self, node, found)
+        if sort:
+            places = self._places(found, hidden)
+            word = returning.settle(self, node, found, places) if writes else None
+            ordering.settle(self.text, node, found, places, self._aggregates)
+            if word is not None:
+                self.transitions.append(Answer(word))
+                self.kind = "SelectStmt" if whole else ""
         if output and (hidden or guarded):
             self.origins = Origins(self._facts_of).of(node)
 
-    def _lies(self, ref: RelationRef) -> bool:
+    def lies(self, ref: RelationRef) -> bool:
         """Whether the rows of a relation lie where hidden values have them lie."""
         relation, own = self._bindings.get(id(ref.node), (None, None))
         return self.world.sized(relation) if relation is not None else own is not None and own.sized
@@ -126,7 +135,7 @@ class Reading:
             relation = self._bindings.get(id(ref.node), (None, None))[0]
             alias = aliases.get(id(ref.node), ref.alias)
             if relation is None:
-                out[id(ref.node)] = ordering.Place(alias, (), self._lies(ref))
+                out[id(ref.node)] = ordering.Place(alias, (), self.lies(ref))
             elif relation.schema not in ("pg_catalog", "information_schema"):
                 place = self.world.place(ref, alias, relation, id(ref.node) in aliases)
                 out[id(ref.node)] = place if takes_row(found, ref, place.columns) else place.narrowed(found.names)
@@ -337,6 +346,8 @@ class Reading:
             self.relations[name] = None
         for h in decision.rules:
             self.hits[h.rule] = h
+        # what is executed answers as it was prepared
+        self.transitions += [t for one in getattr(decision, "transitions", ()) for t in one if isinstance(t, Answer)]
 
     # -------------------------------------------------------------- functions, operators, types
 

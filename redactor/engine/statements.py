@@ -43,7 +43,7 @@ def judge(reading: Reading, statement: Statement, again: Callable[[str], Decisio
             else:
                 reading.query(statement.node)
         case "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt":
-            reading.query(statement.node)
+            reading.query(statement.node, whole=True)
         case "PrepareStmt":
             _prepare(reading, node, statement)
         case "ExecuteStmt":

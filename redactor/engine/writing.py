@@ -44,12 +44,8 @@ def judge(reading: Reading, node: Node, found: Survey) -> None:
         shield = reading.world.shield(relation)
         _hazards(reading, kind, statement, relation)
         meeting.check(reading, kind, statement, relation, shield, ref.alias)
-        if shield.ordered and ("returningClause" in statement or "tableoid" in found.names):
-            raise of_kind(
-                f"RETURNING of {relation.qualified}",
-                "the order of its rows shows which partition they are in",
-                "Leave RETURNING out.",
-            )
+        if shield.ordered and "tableoid" in found.names:
+            raise of_kind(f"tableoid of {relation.qualified}", "which partition a row is in is what is protected")
         if shield.covers:
             _mask(reading, kind, statement, ref, shield)
             if "ctid" in found.names:

@@ -40,6 +40,8 @@ def label(value: Node) -> str:
             return "greatest" if node.get("op") == "IS_GREATEST" else "least"
         case "RowExpr":
             return "row"
+        case "MergeSupportFunc":
+            return "merge_action"
         case "SubLink":
             match node.get("subLinkType"):
                 case "EXISTS_SUBLINK":

@@ -6,6 +6,7 @@ import pytest
 
 from redactor.decision import Redact
 from redactor.sql import grammar
+from redactor.transitions import Answer
 from tests.engine.oracle import Oracle, difference
 from tests.fixtures import pairs
 from tests.fixtures.pairs import Pair
@@ -43,7 +44,11 @@ def test_gives_what_the_original_gives_where_nothing_is_hidden(town: Town, oracl
         assert real.columns == hidden.columns
     elif "RETURNING" in pair.statement:
         # a write shows NULL where a mask would keep something of the value
-        assert (real.sqlstate, real.columns, real.tag) == (hidden.sqlstate, hidden.columns, hidden.tag), real.message
+        tag = real.tag
+        for answer in (t for one in decision.transitions for t in one if isinstance(t, Answer)):
+            # redactor says so to the client
+            tag = tag.replace("SELECT", answer.word)
+        assert (real.sqlstate, real.columns, tag) == (hidden.sqlstate, hidden.columns, hidden.tag), real.message
         assert len(real.rows) == len(hidden.rows)
     else:
         assert not difference(real, hidden, _ordered(pair.statement))

@@ -566,17 +566,32 @@ class Conversation:
 def moved_position(position: int, original: str, sent: str) -> int:
     """Where a position (characters from 1) in what was sent is in what the client wrote; 0 when it is in neither.
 
-    Known for what is the same at both texts' beginnings and ends; what lies between was written by redactor.
+    Known for what is the same at both texts' beginnings and ends, and behind what was put in first; the rest of what
+    lies between was written by redactor.
     """
     shorter = min(len(original), len(sent))
-    prefix = 0
-    while prefix < shorter and original[prefix] == sent[prefix]:
-        prefix += 1
+    prefix = _alike(original, sent, 0, 0)
     if position <= prefix:
         return position
+    begun = sent.find(original[prefix : prefix + _SURE], prefix) if prefix + _SURE <= len(original) else -1
+    if begun >= 0 and begun < position <= begun + _alike(original, sent, prefix, begun):
+        return position - begun + prefix
     suffix = 0
     while suffix < shorter - prefix and original[-1 - suffix] == sent[-1 - suffix]:
         suffix += 1
     if position > len(sent) - suffix:
         return position - len(sent) + len(original)
     return 0
+
+
+def _alike(one: str, other: str, at: int, there: int) -> int:
+    """How many characters are the same in both, from two places on."""
+    longest = min(len(one) - at, len(other) - there)
+    count = 0
+    while count < longest and one[at + count] == other[there + count]:
+        count += 1
+    return count
+
+
+_SURE = 24
+"""So many characters in a row are not the same by chance."""

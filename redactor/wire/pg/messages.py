@@ -32,6 +32,11 @@ _origin = Struct(">Ih")
 # ------------------------------------------------------------------ to the server
 
 
+def complete(tag: bytes) -> bytes:
+    """A CommandComplete."""
+    return frame(b"C", tag + b"\0")
+
+
 def query(text: bytes) -> bytes:
     """A Query message. `text` has no zero byte in it."""
     return frame(b"Q", text + b"\0")

@@ -14,7 +14,7 @@ from redactor.decision import Refuse
 from redactor.effects import Close, Effect, Outdate, Record, Refresh, ToClient
 from redactor.errors import ProtocolViolation
 from redactor.model import Footprint, Problem, RelationName, Requester
-from redactor.transitions import Begin, SetEncoding, SetPath
+from redactor.transitions import Answer, Begin, SetEncoding, SetPath, Transition
 from redactor.wire.pg import encodings, messages, orders
 from redactor.wire.pg.conversation import BIND, DESCRIBE, EXECUTE, QUERY, SYNC, Conversation, Expected, moved_position
 from redactor.wire.pg.framing import HEADER, LARGEST, Pending, past_alike, read_head, slice_of
@@ -53,6 +53,14 @@ _TRIPPED = Problem(
     "the result would have had a protected column in it",
     "The connection was closed before any row was sent.",
 )
+
+
+def _retold(done: tuple[Transition, ...], tag: bytes) -> bytes | None:
+    """The tag of a write that was sent as a query: as many rows as it gave are those that it changed."""
+    for t in done:
+        if isinstance(t, Answer) and tag.startswith(b"SELECT "):
+            return t.word.encode() + tag[6:]
+    return None
 
 
 class Replies:
@@ -215,7 +223,9 @@ class Replies:
         if kind == _READY:
             return self._ready(head, data[at + HEADER : stop])
         if kind == _COMPLETE:
-            self._complete(head, data[at + HEADER : stop - 1])
+            retold = self._complete(head, data[at + HEADER : stop - 1])
+            if retold is not None:
+                return [ToClient(messages.complete(retold))]
         elif kind == _EMPTY:
             self._complete(head, b"")
         elif kind == _DESCRIPTION:
@@ -257,17 +267,22 @@ class Replies:
 
     # -------------------------------------------------------------- statements take effect, or do not
 
-    def _complete(self, head: Expected, tag: bytes) -> None:
+    def _complete(self, head: Expected, tag: bytes) -> bytes | None:
+        """A statement is done. What its tag is to the client, where it is another than the server's."""
         c = self._c
+        done: tuple[Transition, ...] = ()
         if head.kind == _Q:
-            if head is not QUERY:
-                if head.at < len(head.transitions):
-                    c.apply(head.transitions[head.at], tag)
-                head.at += 1
-            return
-        self._pop()
-        if head.statement is not None:
-            c.apply(head.statement.transitions, tag)
+            if head is QUERY:
+                return None
+            if head.at < len(head.transitions):
+                done = head.transitions[head.at]
+            head.at += 1
+        else:
+            self._pop()
+            if head.statement is not None:
+                done = head.statement.transitions
+        c.apply(done, tag)
+        return _retold(done, tag)
 
     def _copy_in(self, head: Expected) -> None:
         """COPY FROM STDIN begins: Syncs that are on their way already, right behind the Execute, are thrown away."""

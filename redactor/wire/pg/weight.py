@@ -10,6 +10,7 @@ from enum import IntEnum
 from typing import assert_never
 
 from redactor.transitions import (
+    Answer,
     Begin,
     Deallocate,
     Declare,
@@ -45,6 +46,8 @@ class Weight(IntEnum):
 
 def weigh(transition: Transition) -> Weight:
     match transition:
+        case Answer():
+            return Weight.NONE
         case Begin() | Savepoint() | Release():
             return Weight.LIGHT
         case Finish() | RollbackTo():
