@@ -208,7 +208,7 @@ def chosen(
     column: Annotated[str | None, Query(max_length=500, description="name, table.name or in full")] = None,
     client: Name = None,
     shape: Name = None,
-    kind: Literal["decision", "deed", "retention", "key"] = "decision",
+    kind: Literal["decision", "deed", "order", "retention", "key"] = "decision",
 ) -> Filter:
     """The filter of a call."""
     given = {"since": since, "until": until, "who": who, "database": database, "verdict": verdict, "rule": rule}

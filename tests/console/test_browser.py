@@ -23,7 +23,15 @@ pytestmark = pytest.mark.skipif(browser_path() is None, reason="there is no chro
 
 PAGES = {
     "auditor": [
-        *("/", "/?verdict=any&view=shapes", "/?kind=deed", "/decisions/3", "/access", "/access?tag=status&role=chief"),
+        *(
+            "/",
+            "/?verdict=any&view=shapes",
+            "/?kind=deed",
+            "/?kind=order",
+            "/decisions/3",
+            "/access",
+            "/access?tag=status&role=chief",
+        ),
         *("/account", "/nowhere"),
     ],
     "steward": ["/catalog", "/orders", "/orders/new", "/orders/ledger", "/orders/o-open", "/orders/o-refused"],

@@ -94,6 +94,15 @@ def test_from_the_form_to_the_ledger(console: Place) -> None:
     assert CANARY not in str(console.leaves())
 
 
+def test_its_steps_are_listed_with_the_log(console: Place) -> None:
+    id = entered(console)
+    console.flush()
+    page = console.client("auditor").get("/?kind=order").text
+    assert "Steps of disclosure orders" in page
+    assert f"received {id}" in page
+    assert id not in console.client("auditor").get("/?kind=deed").text
+
+
 def test_whom_it_names_is_shown_to_who_asks_and_logged(console: Place) -> None:
     id = entered(console)
     status, text = step(console, "counsel", id, "people")

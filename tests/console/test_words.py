@@ -14,7 +14,22 @@ from redactor.model import Use
 HERE = Path(str(files("redactor.console")))
 
 SHOWN_BY_NAME = {
-    *("refused", "redacted", "allowed", "any", "auto", "light", "dark", "good", "watch", "bad", "deed", "sent"),
+    *(
+        "refused",
+        "redacted",
+        "allowed",
+        "any",
+        "auto",
+        "light",
+        "dark",
+        "good",
+        "watch",
+        "bad",
+        "deed",
+        "sent",
+        "order",
+    ),
+    *("deeds", "orders"),
     *("24h", "7d", "30d", "1y", "(no role)", "retention", "key", "sees", "mask null", "filter", "refuse"),
     *("logged in", "exported entries", "opened a sealed text", "tried to open a sealed text", "reviewed a tag"),
     *("made a token", "The next checkpoint will cover it.", "The entry is not what was signed."),
