@@ -7,6 +7,7 @@ that those columns did not already hold back, so such an assignment is the one f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -119,7 +120,12 @@ def block(body: str) -> list[str] | None:
     tag = "redactor"
     while f"${tag}$" in body:
         tag += "x"
-    text = f"CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS ${tag}${body}${tag}$"
+    # libpg_query knows no table's row, but any record; no quote and no comment begins or ends in what is replaced
+    row = "a_row"
+    while row in body:
+        row += "_"
+    read = _ROW_OF.sub(row, body)
+    text = f"CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS ${tag}${read}${tag}$"
     (found,) = grammar.plpgsql(text.encode())
     function = found.get("PLpgSQL_function", {})
     variables = [d for d in function.get("datums", ()) if "PLpgSQL_var" in d]
@@ -129,7 +135,12 @@ def block(body: str) -> list[str] | None:
             return None
         if kind == "PLpgSQL_expr" and "query" in node:
             out.append(_text(node))
+            if row in out[-1]:
+                return None  # replaced where no type stands
     return out
+
+
+_ROW_OF = re.compile(r"(?i)(?<![\w.\"$])[a-z_][\w.]*%rowtype\b")
 
 
 def derivation_opaque(f: Function) -> Taint:

@@ -33,8 +33,8 @@ What an application may notice:
 - `EXPLAIN` of such a table is refused, which sqlx's `describe` asks, and with it its `query!` macros while they
   are compiled: let an approved login do that (`cargo sqlx prepare`);
 - DO blocks pass where each of their statements is in the text and touches no table with hidden columns; dynamic SQL,
-  transaction control and an error's details (GET STACKED DIAGNOSTICS) in them are refused, and all blocks in a database
-  one of whose types or casts reads hidden data;
+  transaction control and an error's details (GET STACKED DIAGNOSTICS) in them are refused, and blocks that name a type
+  whose checks or casts read hidden data, or a table or function with a value of one;
 - large objects and two-phase commit are refused; another session's query text (where PostgreSQL shows it at all) and
   sizes of such tables, read as NULL.
 
