@@ -60,7 +60,7 @@ bench: $(READY)
 
 compiled: $(READY)
 	$(BIN)/python tools/compiling.py build/compiled
-	cd build/compiled && PYTHONPATH=. $(abspath $(BIN))/python -m pytest -q -m "not slow" tests/engine tests/sql tests/wire
+	cd build/compiled && PYTHONPATH=. $(abspath $(BIN))/python -m pytest -q -m "not slow" tests/engine tests/sql tests/wire tests/proxy
 
 lock:
 	$(UV) pip compile pyproject.toml -q --universal --generate-hashes --python-version 3.11 --no-annotate \

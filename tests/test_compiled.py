@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-_TESTED = ("tests/engine", "tests/sql", "tests/wire")
+_TESTED = ("tests/engine", "tests/sql", "tests/wire", "tests/proxy")
 
 
 def listed() -> list[str]:

@@ -29,6 +29,7 @@ from redactor.errors import RedactorError, UpstreamError
 from redactor.judge import Judge
 from redactor.policy import Policy
 from redactor.review import Review
+from redactor.wire.pg import Edition
 
 LOOK_SECONDS = 5.0
 """From one look at the catalog's fingerprint to the next."""
@@ -69,6 +70,8 @@ class Published:
         self.read_at = 0.0
         self.reachable = True
         self._connection: asyncpg.Connection | None = None
+        self.edition = Edition()
+        """Turned whenever `current` or `settled` would answer otherwise."""
         self._lock = asyncio.Lock()
         self._told = asyncio.Event()
         self._begun = self._done = self._wanted = 0
@@ -104,6 +107,7 @@ class Published:
     def outdate(self) -> None:
         """The catalog has changed: until it has been read again, `settled` says no. Reads it, beside."""
         self._wanted = self._begun + 1
+        self.edition.turn()
         if self._catching_up is None:
             self._catching_up = asyncio.create_task(self._follow(), name="catch-up")
 
@@ -207,6 +211,7 @@ class Published:
             await self._drop()
             raise
         self._fingerprint, self._done, self.read_at, self.reachable = seen, this, time.time(), True
+        self.edition.turn()
 
     def _publish(self, catalog: Catalog) -> None:
         self._take(self._made(catalog))
@@ -223,6 +228,7 @@ class Published:
 
     def _take(self, made: tuple[Catalog, Judge, Baseline, Differences]) -> None:
         self._catalog, self._judge, self._baseline, self._differences = made
+        self.edition.turn()
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None

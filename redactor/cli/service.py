@@ -120,7 +120,12 @@ async def running(installation: Usable, *, wait: bool = False, seat: Seat | None
         expiries = _Expiries(settings)
         orders = Database(settings.store)
         stack.callback(orders.close)
-        tills = Tills(orders, log.note)
+
+        def turn() -> None:
+            for one in published.values():
+                one.edition.turn()
+
+        tills = Tills(orders, log.note, turn)
         await tills.look()
         proxy = await _listening(settings, published, log, providers, seat, tills)
         stack.push_async_callback(proxy.close)
@@ -249,6 +254,7 @@ async def _listening(
             settled=settled,
             outdate=outdate,
             catch_up=catch_up,
+            edition=lambda database: published[database].edition,
             log=log,
             providers=providers,
             neighbours=seat or Alone(room),

@@ -37,7 +37,7 @@ from redactor.proxy.settings import (
     SpendRows,
 )
 from redactor.proxy.verifiers import Verifiers
-from redactor.wire.pg import Entrance, Place
+from redactor.wire.pg import Edition, Entrance, Place
 
 
 class Proxy:
@@ -148,6 +148,10 @@ def _nonce() -> str:
     return secrets.token_urlsafe(24)
 
 
+def _always() -> bool:
+    return True
+
+
 async def _no_orders(spend: Spend) -> Problem | None:
     del spend
     return Problem("42501", "there are no disclosure orders here")
@@ -171,6 +175,7 @@ async def serve(
     settled: Callable[[str], bool] | None = None,
     outdate: Callable[[str], Awaitable[None]] | None = None,
     catch_up: Callable[[str], Awaitable[None]] | None = None,
+    edition: Callable[[str], Edition] | None = None,
     report: Report = _silent,
     clock: Callable[[], float] = time.time,
     new_id: Callable[[], str] = _new_id,
@@ -184,6 +189,8 @@ async def serve(
     `outdate(database)`: sees to it that from its return on `settled(database)` is false, in every process, until a new
     snapshot is published, and that one is; `catch_up(database)` returns when one is that knows of all that. Without
     these the answer to DDL always waits for `refresh`.
+    `edition(database)`: what is turned whenever `current`, `settled` or `grants_of` would answer otherwise; without it
+    they are asked for every batch of messages.
     `neighbours`: the other processes of the service; without them this one is alone, and takes as many as come.
     `clock`: seconds since the epoch, UTC. `new_id`: names of sessions, at most 16 ASCII letters and digits.
     """
@@ -207,8 +214,11 @@ async def serve(
         entrance = Entrance(lambda login: logins.rule(login, name), _nonce, pretence, known.all)
         grants = None if grants_of is None or spend is None else partial(grants_of, name)
         current_here, groups_here = partial(current, name), partial(groups_of, name)
-        fresh = {} if settled is None else {"settled": partial(settled, name)}
-        return Place(name, upstream.database, current_here, groups_here, entrance, identify, grants, **fresh)
+        settled_here = _always if settled is None else partial(settled, name)
+        turned = None if edition is None else edition(name)
+        return Place(
+            name, upstream.database, current_here, groups_here, entrance, identify, grants, settled_here, turned
+        )
 
     places = {name: place(name, upstream) for name, upstream in settings.databases.items()}
     verifiers = Verifiers(logins, settings.databases)

@@ -140,8 +140,9 @@ class Desk:
 class Tills:
     """What the proxy needs of orders: which there are for a login, and rows counted. For tasks of one event loop."""
 
-    def __init__(self, database: Database, note: NoteAsync) -> None:
-        self._database, self._note = database, note
+    def __init__(self, database: Database, note: NoteAsync, turned: Callable[[], None] = lambda: None) -> None:
+        """`turned` is called whenever `grants_of` answers otherwise than before."""
+        self._database, self._note, self._turned = database, note, turned
         self._seen: list[tuple[str, int]] | None = None
         self._grants: dict[tuple[str, str], tuple[Grant, ...]] = {}
 
@@ -172,6 +173,7 @@ class Tills:
         fresh = {key: tuple(g) for key, g in grants.items()}
         # what has not changed stays the same object: sessions look no further then
         self._grants = {key: old if (old := self._grants.get(key)) == new else new for key, new in fresh.items()}
+        self._turned()
 
     async def watch(self, every: float = LOOK_SECONDS, clock: Callable[[], float] = time.time) -> None:
         """Look every so many seconds; until cancelled. While the store is down none can be used."""

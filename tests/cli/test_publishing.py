@@ -120,6 +120,21 @@ async def test_many_who_ask_at_once_share_readings_and_none_gets_an_old_one(shop
     await p.close()
 
 
+async def test_the_edition_is_turned_whenever_answers_change(shop: str) -> None:
+    p = published(shop)
+    seen = [p.edition.of]
+    await p.refresh()
+    seen.append(p.edition.of)
+    p.outdate()
+    seen.append(p.edition.of)
+    await p.catch_up()
+    seen.append(p.edition.of)
+    await p.replace(OTHER_POLICY, REVIEW)
+    seen.append(p.edition.of)
+    await p.close()
+    assert len({id(of) for of in seen}) == len(seen)
+
+
 async def test_watch_notices_changes_made_elsewhere(shop: str) -> None:
     p = published(shop)
     await p.refresh()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 from redactor.audit.formats import FORMATS
 from redactor.effects import Spend
 from redactor.errors import LogUnavailable
-from redactor.model import Requester
+from redactor.model import Grant, Requester
 from redactor.orders.life import Actor, Approved, Closed, NotAllowed, Reviewed, Revoked
 from redactor.orders.order import State
 from redactor.store import Log, Reader
@@ -51,8 +51,8 @@ class Office:
     def desk(self) -> Desk:
         return Desk(self.database, self.note, lambda: self.now[0])
 
-    def tills(self) -> Tills:
-        return Tills(self.database, self.note_async)
+    def tills(self, turned: Callable[[], None] = lambda: None) -> Tills:
+        return Tills(self.database, self.note_async, turned)
 
     def approved(self, id: str = "o-1", **changes: Any) -> None:
         self.desk.enter(id, demand(**changes), {"steward"})
@@ -159,7 +159,8 @@ def test_what_is_not_its_own_is_not_counted(office: Office, wrong: Spend) -> Non
 
 
 def test_the_proxy_sees_what_is_approved_and_the_same_while_nothing_changes(office: Office) -> None:
-    tills = office.tills()
+    turned: list[tuple[Grant, ...]] = []
+    tills = office.tills(lambda: turned.append(tills.grants_of("city", "officer")))
     office.desk.enter("o-1", demand(), {"steward"})
     office.desk.take("o-1", Approved("counsel"), COUNSEL)
     asyncio.run(tills.look())
@@ -175,6 +176,7 @@ def test_the_proxy_sees_what_is_approved_and_the_same_while_nothing_changes(offi
     office.desk.take("o-1", Revoked("quashed"), COUNSEL)
     asyncio.run(tills.look())
     assert tills.grants_of("city", "officer") == ()
+    assert (turned[-2], turned[-1]) == (first, ()), "those who remember an answer are told when it changes"
 
 
 def test_of_two_at_once_one_step_is_taken(office: Office) -> None:

@@ -23,7 +23,7 @@ import struct
 import textwrap
 
 from redactor.effects import CatchUp, Close, Effect, Outdate, Record, Refresh, StartTLS, ToClient, ToServer
-from redactor.wire.pg import Limits, Place, Session
+from redactor.wire.pg import Edition, Limits, Place, Session
 from redactor.wire.pg.framing import frame
 from redactor.wire.pg.messages import error_fields, origins
 from tests.wire.judges import WordJudge
@@ -42,16 +42,33 @@ def startup(body: bytes = LOGIN_BODY) -> bytes:
 
 
 class Desk:
-    """A session with a judge that can be exchanged."""
+    """A session with a judge that can be exchanged. `edition`: whether the place has one, which is then turned."""
 
-    def __init__(self, judge: WordJudge | None = None, login: str = "clerk", limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        judge: WordJudge | None = None,
+        login: str = "clerk",
+        limits: Limits | None = None,
+        edition: bool = True,
+    ) -> None:
+        self.edition = Edition() if edition else None
         self.judge = judge or WordJudge()
         self.login = login
         self.settled = True
         place = Place(
-            "city", "city_upstream", lambda: self.judge, lambda login: frozenset(), settled=lambda: self.settled
+            "city",
+            "city_upstream",
+            lambda: self.judge,
+            lambda login: frozenset(),
+            settled=lambda: self.settled,
+            edition=self.edition,
         )
         self.session = Session("s", {"city": place}.get, "10.0.0.1", False, limits)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name in ("judge", "settled") and self.edition is not None:
+            self.edition.turn()
 
     def log_in(self) -> Desk:
         self.session.client_data(startup(LOGIN_BODY.replace(b"clerk", self.login.encode())), 0.0)

@@ -215,6 +215,36 @@ def test_a_newer_snapshot_closes_the_short_way_until_it_has_been_asked() -> None
     assert not passage.client(BATCH), "what was prepared under the older one is judged again"
 
 
+@pytest.mark.parametrize("edition", [True, False])
+def test_what_is_remembered_holds_only_until_something_changes(edition: bool) -> None:
+    desk = Desk(edition=edition).log_in()
+    for who, data in KNOWN:
+        long(desk, who, data)
+    passage = desk.session.passage
+    assert passage is not None
+    for _ in range(3):
+        assert passage.client(BATCH)
+        assert passage.server(ROWS) is ROWS
+    other = ROWS.replace(b"one", b"two")
+    assert passage.client(BATCH)
+    assert passage.server(other) is other
+    assert passage.client(BATCH)
+    assert passage.server(ROWS.replace(b"D\0\0\0\x0d", b"D\0\0\0\x0e")) is None, "a row that does not end where it says"
+    desk.session.server_data(ROWS, 1.0)
+    desk.session.client_data(sent("C S:a", "S"), 1.0)
+    desk.session.server_data(answered("3", "Z I"), 1.0)
+    assert not passage.client(BATCH), "the statement has gone"
+    desk = known()
+    passage = desk.session.passage
+    assert passage is not None
+    assert passage.client(BATCH)
+    assert passage.server(ROWS)
+    desk.settled = False
+    assert not passage.client(BATCH)
+    desk.settled = True
+    assert passage.client(BATCH)
+
+
 def test_a_statement_that_may_not_be_there_takes_the_long_way() -> None:
     """A second Parse of the unnamed statement is on its way: an error before it would leave the first."""
     desk = known()
@@ -276,19 +306,29 @@ often = st.lists(st.one_of(common, common, common, steps), min_size=1, max_size=
 
 
 @settings(max_examples=200, deadline=None)
-@given(often, st.lists(st.integers(1, 4), min_size=1, max_size=4))
-def test_stories_of_common_batches_are_the_same_both_ways(parts: list[list[str]], at_once: list[int]) -> None:
+@given(often, st.lists(st.integers(1, 4), min_size=1, max_size=4), st.booleans())
+def test_stories_of_common_batches_are_the_same_both_ways(
+    parts: list[list[str]], at_once: list[int], edition: bool
+) -> None:
     story, turn = [["P a: SELECT 1", "P h: SELECT secret_a", "S"]], 0
     while parts:
         n = at_once[turn % len(at_once)]
         turn += 1
         story.append([m for part in parts[:n] for m in part])
         parts = parts[n:]
-    both(whole_run(story).deliveries)
+    both(whole_run(story).deliveries, lambda: Desk(edition=edition).log_in())
 
 
 REPLIES = "2/T 0.0/T 7.1/D one/C SELECT 1/Z I/Z T/Z E/n/E 42601 no/s/I/1/3/A x/N x/S search_path=hidden/G/H/c/d x/V/t"
 QUERIES = [sent("Q SELECT 7"), sent("Q SELECT\0 7"), sent("Q SELECT 7", "Q SELECT 8"), sent("Q INSERT 7")]
+ANSWERS = {
+    BATCH: ROWS,
+    HIDDEN: ROWS,
+    BARE: answered("2", "D one", "C SELECT 1", "Z I"),
+    HIDDEN_BARE: answered("2", "D one", "C SELECT 1", "Z I"),
+    QUERY: answered("T 0.0", "D one", "C SELECT 1", "Z I"),
+    QUERIES[0]: answered("C INSERT 0 1", "Z I"),
+}
 SAID = [BATCH, BARE, HIDDEN, HIDDEN_BARE, QUERY, *QUERIES, UNNAMED, sent("B ", "E", "S"), sent("X")]
 replies = st.lists(st.sampled_from(REPLIES.split("/")), max_size=7)
 spoilt = st.one_of(
@@ -306,20 +346,24 @@ spoilt = st.one_of(
 @settings(max_examples=500, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.sampled_from(SAID), spoilt, replies, spoilt),
+        st.tuples(st.sampled_from(SAID), spoilt, replies, spoilt, st.booleans()),
         min_size=1,
         max_size=4,
     ),
     st.booleans(),
 )
 def test_whatever_comes_it_is_the_same_both_ways(
-    parts: list[tuple[bytes, Callable[[bytes], bytes], list[str], Callable[[bytes], bytes]]], wired: bool
+    parts: list[tuple[bytes, Callable[[bytes], bytes], list[str], Callable[[bytes], bytes], bool]], wired: bool
 ) -> None:
-    """Bytes that are changed, cut short or too many, and answers in any order."""
+    """Bytes that are changed, cut short or too many, and answers in any order; also right behind what was remembered
+    of the same batch and its proper answer."""
     deliveries = list(KNOWN)
-    for said, spoil, reply, spoil_too in parts:
+    for said, spoil, reply, spoil_too, again in parts:
+        proper = ANSWERS.get(said)
+        if proper and again:
+            deliveries += [("client", said), ("server", proper)] * 2
         deliveries.append(("client", spoil(said)))
-        told = answered(*reply) or ROWS
+        told = answered(*reply) or proper or ROWS
         deliveries.append(("server", spoil_too(told)))
     both(
         [d for d in deliveries if d[1]], lambda: Desk(WordJudge(tripping=frozenset({(7, 1)} if wired else ()))).log_in()

@@ -8,8 +8,8 @@ bytes past both).
 """
 
 from redactor.wire.pg.admission import Channel, Entrance
-from redactor.wire.pg.conversation import Limits, Place
+from redactor.wire.pg.place import Edition, Limits, Place
 from redactor.wire.pg.scram import Secret
 from redactor.wire.pg.session import Session
 
-__all__ = ["Channel", "Entrance", "Limits", "Place", "Secret", "Session"]
+__all__ = ["Channel", "Edition", "Entrance", "Limits", "Place", "Secret", "Session"]

@@ -12,213 +12,22 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from redactor.context import Context
-from redactor.decision import Allow, Decision, Entry, Origin, Redact, Refuse, Verdict, verdict_of
+from redactor.decision import Allow, Decision, Entry, Verdict, verdict_of
 from redactor.effects import Record
 from redactor.judge import Judge
-from redactor.model import Footprint, Grant, Identity, Problem, Requester
+from redactor.model import Footprint, Grant, Problem, Requester
 from redactor.transitions import Deallocate, Finish, Prepare, SchemaChanged, Transition
-from redactor.wire.pg.admission import Entrance
 from redactor.wire.pg.encodings import codec_of
-from redactor.wire.pg.framing import LARGEST
-from redactor.wire.pg.refusals import Refusal, reference
-from redactor.wire.pg.weight import Weight, heaviest
-
-if TYPE_CHECKING:
-    from redactor.wire.pg.behalf import Heard
-    from redactor.wire.pg.orders import Kept
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds on what one session may make the proxy hold, in bytes unless said.
-
-    `text`: the longest Query or Parse message that is held to be decided; longer ones are refused unread. `message`:
-    the longest message of any kind; a longer one ends the session.
-    `held`: client bytes waiting while the session is blocked, beyond which the shell should stop reading.
-    `reply`: the longest server message that must be looked at whole. `plans`, `shapes`: remembered frames and row
-    descriptions. `portals`: how many portals may be open between two ReadyForQuery with nothing owed.
-    """
-
-    text: int = 16 << 20
-    held: int = 256 << 10
-    reply: int = 16 << 20
-    plans: int = 16 << 10
-    shapes: int = 16 << 10
-    portals: int = 10_000
-    message: int = LARGEST
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A database as clients name it: its name upstream, its newest snapshot, and a login's groups there.
-
-    `entrance`: how its logins are checked, where the proxy does that. `identify`: whom a token names of one of these
-    issuers at a time (seconds since the epoch), or why nobody. `settled`: whether the newest snapshot knows all that an
-    `Outdate` has told of. `grants`: a login's disclosure orders that have been
-    approved and not used up, whatever the time; the same tuple as long as nothing has changed.
-    """
-
-    name: str
-    upstream: str
-    current: Callable[[], Judge]
-    groups_of: Callable[[str], frozenset[str]]
-    entrance: Entrance | None = None
-    identify: Callable[[str, frozenset[str], float], Identity | str] | None = None
-    grants: Callable[[str], tuple[Grant, ...]] | None = None
-    settled: Callable[[], bool] = lambda: True
-
-
-def origins_of(decision: Decision) -> tuple[tuple[Origin, ...], ...]:
-    """What the client is to be told of where outputs come from, by statement."""
-    return () if isinstance(decision, Refuse) else decision.origins
-
+from redactor.wire.pg.owed import CLOSE, PARSE, QUERY, SYNC, Expected, Prepared
+from redactor.wire.pg.place import Limits, Place
+from redactor.wire.pg.refusals import reference
 
 _REFERENCES = 64
 """Of so many decisions a session remembers how they are named."""
-
-
-class Prepared:
-    """A prepared statement: what the client wrote, what was sent for it, and under what that was decided.
-
-    `types` is None for one made by SQL PREPARE, which cannot be made again by a Parse. `epoch` is the number of Syncs
-    that had been sent when it was parsed; `settled`: the server has said that it is there. `covered`: the entry written
-    at Parse stands for the next execution too. `plain`: executing it changes nothing and moves no error's position.
-    `steady`: it is rewritten, executing it changes nothing, and each execution is as the one before; what the server
-    owes for one is then `owed`: for Bind, Describe of the portal, Execute. `heard`: the end user whom its text names.
-    """
-
-    __slots__ = (
-        "covered",
-        "decision",
-        "epoch",
-        "heard",
-        "judge",
-        "key",
-        "name",
-        "owed",
-        "plain",
-        "recorded",
-        "sent",
-        "settled",
-        "steady",
-        "text",
-        "transitions",
-        "types",
-        "weight",
-    )
-
-    @property
-    def origins(self) -> tuple[tuple[Origin, ...], ...]:
-        """Where its outputs come from, for the client."""
-        return origins_of(self.decision)
-
-    def __init__(
-        self,
-        name: bytes,
-        text: str,
-        sent: str,
-        types: bytes | None,
-        decision: Decision,
-        key: object,
-        judge: Judge,
-        heard: Heard | None = None,
-    ) -> None:
-        self.name = name
-        self.text = text
-        self.sent = sent
-        self.types = types
-        self.decision = decision
-        self.key = key
-        self.judge = judge
-        self.transitions = decision.transitions[0] if decision.transitions else ()
-        self.weight = heaviest((self.transitions,))
-        self.recorded = bool(decision.rules) if isinstance(decision, Redact) else getattr(decision, "recorded", False)
-        self.plain = (
-            self.weight is Weight.NONE and isinstance(decision, Allow) and not decision.origins and heard is None
-        )
-        steady = isinstance(decision, Redact) and decision.grant is None
-        self.steady = steady and not self.transitions and heard is None
-        self.owed: tuple[Expected, Expected, Expected] | None = None
-        self.heard = heard
-        self.epoch = 0
-        self.settled = False
-        self.covered = True
-
-
-def owed_for(statement: Prepared) -> tuple[Expected, Expected, Expected]:
-    """What the server owes for an execution of a steady statement; the same each time, since nothing changes it."""
-    if statement.owed is None:
-        bind = Expected(BIND.kind, texts=(statement.text, statement.sent), origins=statement.origins)
-        describe = Expected(DESCRIBE.kind, origins=statement.origins) if statement.origins else DESCRIBE
-        statement.owed = bind, describe, Expected(EXECUTE.kind, statement=statement)
-    return statement.owed
-
-
-class Expected:
-    """A reply, or series of replies, that the server owes for one message (`kind`, as an integer).
-
-    `silent`: the session asked on its own account, and the client must not see the answer. `transitions`: one tuple
-    for each statement of a Query; `at` counts those answered. `statement`: what a Parse makes or what is executed.
-    `name`: the statement that a Close ends. `texts`: original and sent, where an error's position must be moved.
-    `whose`: who asked, where the text named an end user itself. `kept`: rows that wait to be counted. `origins`: where
-    the outputs of each statement come from, for the client. `told`: the row description that was met last, and the
-    message that the client was sent instead.
-    """
-
-    __slots__ = (
-        *(
-            "at",
-            "failed",
-            "kept",
-            "kind",
-            "name",
-            "origins",
-            "refusal",
-            "silent",
-            "statement",
-            "texts",
-            "told",
-            "transitions",
-        ),
-        "whose",
-    )
-
-    def __init__(
-        self,
-        kind: int,
-        *,
-        silent: bool = False,
-        transitions: tuple[tuple[Transition, ...], ...] = (),
-        refusal: Refusal | None = None,
-        statement: Prepared | None = None,
-        name: bytes | None = None,
-        texts: tuple[str, str] | None = None,
-        whose: Requester | None = None,
-        origins: tuple[tuple[Origin, ...], ...] = (),
-    ) -> None:
-        self.whose = whose
-        self.origins = origins
-        self.kind = kind
-        self.silent = silent
-        self.transitions = transitions
-        self.refusal = refusal
-        self.statement = statement
-        self.name = name
-        self.texts = texts
-        self.at = 0
-        self.failed = False
-        self.kept: Kept | None = None
-        self.told: tuple[bytes, bytes] | None = None
-
-
-# The many that carry nothing are shared, and told by identity.
-QUERY, PARSE, BIND, DESCRIBE, EXECUTE, CLOSE, SYNC, CALL = (Expected(k) for k in b"QPBDECSF")
 
 
 class Conversation:
@@ -561,37 +370,3 @@ class Conversation:
                 problem,
             )
         )
-
-
-def moved_position(position: int, original: str, sent: str) -> int:
-    """Where a position (characters from 1) in what was sent is in what the client wrote; 0 when it is in neither.
-
-    Known for what is the same at both texts' beginnings and ends, and behind what was put in first; the rest of what
-    lies between was written by redactor.
-    """
-    shorter = min(len(original), len(sent))
-    prefix = _alike(original, sent, 0, 0)
-    if position <= prefix:
-        return position
-    begun = sent.find(original[prefix : prefix + _SURE], prefix) if prefix + _SURE <= len(original) else -1
-    if begun >= 0 and begun < position <= begun + _alike(original, sent, prefix, begun):
-        return position - begun + prefix
-    suffix = 0
-    while suffix < shorter - prefix and original[-1 - suffix] == sent[-1 - suffix]:
-        suffix += 1
-    if position > len(sent) - suffix:
-        return position - len(sent) + len(original)
-    return 0
-
-
-def _alike(one: str, other: str, at: int, there: int) -> int:
-    """How many characters are the same in both, from two places on."""
-    longest = min(len(one) - at, len(other) - there)
-    count = 0
-    while count < longest and one[at + count] == other[there + count]:
-        count += 1
-    return count
-
-
-_SURE = 24
-"""So many characters in a row are not the same by chance."""

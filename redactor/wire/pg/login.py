@@ -21,9 +21,10 @@ from redactor.judge import Judge
 from redactor.model import Identity, Problem, Requester
 from redactor.wire.pg import messages, scram
 from redactor.wire.pg.admission import Admission, Channel, Fatal, Introduction
-from redactor.wire.pg.conversation import Conversation, Limits, Place
+from redactor.wire.pg.conversation import Conversation
 from redactor.wire.pg.encodings import codec_of
 from redactor.wire.pg.framing import HEADER, SMALL, Pending, frame, read_head, u32
+from redactor.wire.pg.place import Limits, Place
 from redactor.wire.pg.refusals import quotable, reference
 
 SSL_REQUEST, GSS_REQUEST, CANCEL_REQUEST = 80877103, 80877104, 80877102

@@ -15,8 +15,9 @@ from redactor.effects import Effect, Spend, ToClient, ToServer
 from redactor.errors import ProtocolViolation
 from redactor.model import Grant, Problem, RuleHit
 from redactor.wire.pg import messages
-from redactor.wire.pg.conversation import Conversation, Expected
+from redactor.wire.pg.conversation import Conversation
 from redactor.wire.pg.framing import HEADER, LARGEST, read_head
+from redactor.wire.pg.owed import Expected
 from redactor.wire.pg.refusals import refusal_of
 
 if TYPE_CHECKING:

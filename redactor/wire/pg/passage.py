@@ -4,6 +4,9 @@ Knows a few shapes: from the client one (Parse,) Bind, (Describe,) Execute, Sync
 or one Query, which is allowed and nothing else; from the server the whole, successful answer to one of them. Must not
 hold anything. Keeps: where it says yes, `requests` and `replies` would have passed the same bytes, recorded the same
 and left the same state; where it says no, nothing has been touched, and they see to it. (tests/wire/test_passage.py)
+
+What it has found out of the session, and the batch and answer that it saw last, it remembers until the long way has
+been taken once or the place's edition is turned: what looks the same then is.
 """
 
 from __future__ import annotations
@@ -13,25 +16,17 @@ import math
 from redactor.decision import Allow
 from redactor.effects import Record
 from redactor.wire.pg import behalf, messages
-from redactor.wire.pg.conversation import (
-    BIND,
-    DESCRIBE,
-    EXECUTE,
-    QUERY,
-    SYNC,
-    Conversation,
-    Expected,
-    Prepared,
-    owed_for,
-)
+from redactor.wire.pg.conversation import Conversation
 from redactor.wire.pg.framing import HEADER, frame, past_alike, read_head
+from redactor.wire.pg.owed import BIND, DESCRIBE, EXECUTE, QUERY, SYNC, Expected, Prepared, owed_for
+from redactor.wire.pg.place import Edition
 from redactor.wire.pg.replies import Replies
 from redactor.wire.pg.requests import Requests
 
 _EXECUTE = b"E\0\0\0\x09\0\0\0\0\0"
 _DESCRIBE = b"D\0\0\0\x06P\0"
 _SYNC = b"S\0\0\0\x04"
-_BARE = BIND, EXECUTE, SYNC
+_BARE: tuple[Expected, ...] = (BIND, EXECUTE, SYNC)
 _TAILS: dict[bytes, tuple[Expected, ...]] = {
     _EXECUTE + _SYNC: _BARE,
     _DESCRIBE + _EXECUTE + _SYNC: (BIND, DESCRIBE, EXECUTE, SYNC),
@@ -46,15 +41,37 @@ _BOUND = b"2\0\0\0\x04"
 _NO_DATA = b"n\0\0\0\x04"
 _READY_IDLE, _READY_BLOCK = b"Z\0\0\0\x05I", b"Z\0\0\0\x05T"
 _READY = 6
+_ASKING: tuple[Expected, ...] = (QUERY,)
+_NO_EDITION = Edition()
+_REMEMBERED = 4096
+"""The longest beginning of an answer that is remembered."""
 
 
 class Passage:
-    """The short way of a session that has logged in. Close it by `open = False`; nothing passes then.
+    """The short way of a session that has logged in. `long_way` whenever something else has been done to the session.
 
     `due`: an execution that has just been let pass, and must be in the log before its bytes are sent; ask `record`.
     """
 
-    __slots__ = ("_c", "_replies", "_requests", "due", "open")
+    __slots__ = (
+        "_again",
+        "_answered",
+        "_batch",
+        "_begins",
+        "_c",
+        "_closing",
+        "_edition",
+        "_ends",
+        "_idle",
+        "_instead",
+        "_of",
+        "_opening",
+        "_owed",
+        "_replies",
+        "_requests",
+        "due",
+        "open",
+    )
 
     def __init__(self, conversation: Conversation, requests: Requests, replies: Replies) -> None:
         self._c = conversation
@@ -62,6 +79,54 @@ class Passage:
         self._replies = replies
         self.due: Prepared | None = None
         self.open = True
+        self._edition = conversation.place.edition or _NO_EDITION
+        self._of: object = None
+        """The edition under which the session was looked at last, and bytes might pass; None: look again."""
+        self._idle = False
+        self._batch: tuple[Expected, ...] | None = None
+        """What is owed in all, if nothing else is and it was let pass here."""
+        self._again: Prepared | None = None
+        """The statement executed last, and how its Bind begins, what stands behind that and what is then owed."""
+        self._begins = self._ends = b""
+        self._owed: tuple[Expected, ...] = ()
+        self._answered: tuple[Expected, ...] | None = None
+        """The batch answered last, how the answer began and ended, and with what the client was sent it instead."""
+        self._opening = self._closing = b""
+        self._instead: bytes | None = None
+
+    def close(self) -> None:
+        """Nothing passes any more."""
+        self.open = False
+        self._of = None
+
+    def long_way(self) -> None:
+        """The session may stand otherwise than before."""
+        self._of = None
+
+    def _look(self) -> bool:
+        """Whether the session stands so that bytes may pass; what was remembered is forgotten."""
+        c, requests, replies = self._c, self._requests, self._replies
+        place = c.place
+        # before all that it stands for is asked
+        edition = self._edition.of
+        self._of = self._batch = self._again = self._answered = None
+        if not self.open or c.blocked or c.copying or c.skipping or c.unsettled or c.schema_changed:
+            return False
+        if c.keeping or c.spending or c.looking or c.expiry != math.inf:
+            return False
+        if requests.left or not requests.pending.empty or requests.ended:
+            return False
+        if replies.left or not replies.pending.empty:
+            return False
+        grants = place.grants
+        if grants is not None and (grants(c.requester.login) is not c.offered or c.turn != math.inf):
+            return False
+        if place.current() is not c.judge or not (c.exempt or place.settled()):
+            return False
+        self._idle = not c.context.levels
+        if place.edition is not None:
+            self._of = edition
+        return True
 
     def record(self, now: float) -> Record:
         """What must be durable before the bytes just let pass are sent. Only where something is `due`."""
@@ -72,26 +137,32 @@ class Passage:
 
     def client(self, data: bytes) -> bool:
         """Whether all these bytes may go to the server as they are; what it then owes has been noted. See `due`."""
+        if self._edition.of is not self._of and not self._look():
+            return False
         c = self._c
-        if not self.open or c.blocked or c.copying or c.skipping or c.unsettled or c.schema_changed:
-            return False
-        if not c.exempt and not c.place.settled():
-            return False
-        requests = self._requests
-        if requests.left or not requests.pending.empty or requests.ended or c.expiry != math.inf:
-            return False
-        grants = c.place.grants
-        if grants is not None and (grants(c.requester.login) is not c.offered or c.turn != math.inf):
-            return False
+        size = len(data)
+        again = self._again
+        if again is not None and data.startswith(self._begins, HEADER) and data.endswith(self._ends):
+            # the same statement once more; only its parameters are others
+            kind, length = read_head(data)
+            if kind == 66 and length + 1 + len(self._ends) == size and length > len(self._begins) + 3:
+                if size > c.limits.message:
+                    return False
+                if again.recorded:
+                    if not again.covered:
+                        self.due = again
+                    again.covered = False
+                self._pass(again, self._owed)
+                return True
         kind = data[0]
         if kind == 81:  # Query
-            if c.place.current() is not c.judge or b"" in c.ahead or b"" in c.confirmed:
+            if b"" in c.ahead or b"" in c.confirmed:
                 return False
             if data not in c.plans and not self._may_ask(data):
                 return False
+            self._batch = None if c.queue else _ASKING
             c.queue.append(QUERY)
             return True
-        size = len(data)
         if not 8 <= size <= c.limits.message:
             return False
         judge, at = c.judge, 0
@@ -107,38 +178,47 @@ class Passage:
         stop = at + 1 + read_head(data, at)[1]
         owed = _TAILS.get(data[stop:])
         end = data.find(b"\0", at + 6, stop)
-        if owed is None or end < 0 or c.place.current() is not judge:
+        if owed is None or end < 0:
             return False
         if known is not None:
             if end != at + 6:
                 return False
             # the one of before stands for the new one: they are the same, whichever of them the server has
-            statement = known
-            statement.epoch = c.epoch
-            c.ahead[b""] = statement
-            c.queue.append(Expected(80, statement=statement))
-        else:
-            found = c.ahead.get(data[6:end])
-            if found is None or found.key is not c.key or found.judge is not judge:
+            known.epoch = c.epoch
+            c.ahead[b""] = known
+            c.queue.append(Expected(80, statement=known))
+            self._again = None
+            self._pass(known, owed)
+            return True
+        found = c.ahead.get(data[6:end])
+        if found is None or found.key is not c.key or found.judge is not judge:
+            return False
+        if not found.settled and found.epoch != c.epoch:
+            return False
+        if not found.plain:
+            if not found.steady:
                 return False
-            if not found.settled and found.epoch != c.epoch:
-                return False
-            if not found.plain:
-                if not found.steady:
-                    return False
-                bind, describe, execute = owed_for(found)
-                owed = (bind, execute, SYNC) if owed is _BARE else (bind, describe, execute, SYNC)
-                if found.recorded:
-                    if not found.covered:
-                        self.due = found
-                    found.covered = False
-            elif found.recorded:
-                return False
-            statement = found
+            bare, described = owed_for(found)
+            owed = bare if owed is _BARE else described
+            if found.recorded:
+                if not found.covered:
+                    self.due = found
+                found.covered = False
+        elif found.recorded:
+            return False
+        if found.settled:
+            self._again, self._begins, self._ends, self._owed = found, data[HEADER : end + 1], data[stop:], owed
+        self._pass(found, owed)
+        return True
+
+    def _pass(self, statement: Prepared, owed: tuple[Expected, ...]) -> None:
+        """A Bind and what stands behind it go to the server."""
+        c = self._c
         c.portals[b""] = statement
         c.epoch += 1
-        c.queue.extend(owed)
-        return True
+        queue = c.queue
+        self._batch = None if queue else owed
+        queue.extend(owed)
 
     def _may_ask(self, data: bytes) -> bool:
         """Whether a Query that has not been seen is allowed, and there is nothing else to it.
@@ -166,23 +246,37 @@ class Passage:
     def server(self, data: bytes) -> bytes | None:
         """What may go to the client for all these bytes, which is nearly always they themselves; what they answer is
         owed no longer. None: that is not for this way to say."""
+        if self._edition.of is not self._of and not self._look():
+            return None
         c = self._c
-        if not self.open or c.blocked or c.copying or c.unsettled or c.schema_changed or c.keeping:
-            return None
-        replies = self._replies
-        if replies.left or not replies.pending.empty or not self._requests.pending.empty:
-            return None
-        end = len(data) - _READY
-        if end < 0:
-            return None
-        idle = data.endswith(_READY_IDLE)
-        if (not idle and not data.endswith(_READY_BLOCK)) or idle is bool(c.context.levels):
-            return None
         queue = c.queue
+        batch, self._batch = self._batch, None
+        if (
+            batch is not None
+            and batch is self._answered
+            and data.startswith(self._opening)
+            and data.endswith(self._closing)
+        ):
+            # only the rows are others than in the answer before
+            at, stop = len(self._opening), len(data) - len(self._closing)
+            if at < stop:
+                kind, length = read_head(data, at)
+                if kind == 68 and length >= 4:
+                    at += 1 + length
+                    if at < stop:
+                        at = past_alike(data, at, stop, 68)
+            if at == stop:
+                queue.clear()
+                if self._idle:
+                    c.portals.clear()
+                instead = self._instead
+                return data if instead is None else instead + data[len(self._opening) :]
+        end = len(data) - _READY
         owed = len(queue)
-        if not owed:
+        if end < 0 or not owed or not data.endswith(_READY_IDLE if self._idle else _READY_BLOCK):
             return None
         sent = data
+        instead = None
         at = answered = 0
         described = False
         parsed = None
@@ -227,7 +321,9 @@ class Passage:
             if not c.exempt and shape not in c.shapes:
                 return None
             if told is not None and told.origins:
-                sent = data[: body - 5] + _said(told, shape) + data[at:]
+                instead = data[: body - 5] + _said(told, shape)
+                sent = instead + data[at:]
+        begun = at
         # rows, and one CommandComplete behind them
         if data[at] == 68:
             at = past_alike(data, at, end, 68)
@@ -240,8 +336,10 @@ class Passage:
             c.confirm(parsed)
         if answered == owed:
             queue.clear()
-            if idle and c.portals:
+            if self._idle:
                 c.portals.clear()
+            if batch is not None and begun <= _REMEMBERED:
+                self._answered, self._opening, self._closing, self._instead = batch, data[:begun], data[at:], instead
             return sent
         while answered:
             queue.popleft()

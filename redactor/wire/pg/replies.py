@@ -16,8 +16,9 @@ from redactor.errors import ProtocolViolation
 from redactor.model import Footprint, Problem, RelationName, Requester
 from redactor.transitions import Answer, Begin, SetEncoding, SetPath, Transition
 from redactor.wire.pg import encodings, messages, orders
-from redactor.wire.pg.conversation import BIND, DESCRIBE, EXECUTE, QUERY, SYNC, Conversation, Expected, moved_position
+from redactor.wire.pg.conversation import Conversation
 from redactor.wire.pg.framing import HEADER, LARGEST, Pending, past_alike, read_head, slice_of
+from redactor.wire.pg.owed import BIND, DESCRIBE, EXECUTE, QUERY, SYNC, Expected, moved_position
 
 _Q, _P, _B, _D, _E, _C, _S, _F = b"QPBDECSF"
 _ROW, _COPY = b"Dd"

@@ -18,20 +18,9 @@ from redactor.effects import Effect, ToServer
 from redactor.errors import ProtocolViolation, TooMuch
 from redactor.model import Problem, Requester
 from redactor.wire.pg import behalf, framing, messages, orders, standing
-from redactor.wire.pg.conversation import (
-    BIND,
-    CALL,
-    CLOSE,
-    DESCRIBE,
-    EXECUTE,
-    QUERY,
-    SYNC,
-    Conversation,
-    Expected,
-    Prepared,
-    origins_of,
-)
+from redactor.wire.pg.conversation import Conversation
 from redactor.wire.pg.framing import HEADER, LARGEST, NAMES, SMALL, Pending, names_there, read_head, slice_of
+from redactor.wire.pg.owed import BIND, CALL, CLOSE, DESCRIBE, EXECUTE, QUERY, SYNC, Expected, Prepared, origins_of
 from redactor.wire.pg.refusals import (
     FUNCTION_CALL,
     NOT_AGAIN,

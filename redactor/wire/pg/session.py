@@ -15,9 +15,9 @@ from redactor.errors import LogUnavailable, ProtocolViolation, RedactorError
 from redactor.model import Identity, Problem, Requester
 from redactor.wire.pg import messages, orders
 from redactor.wire.pg.admission import Channel, Fatal
-from redactor.wire.pg.conversation import Limits, Place
 from redactor.wire.pg.login import Login, fatal_effects
 from redactor.wire.pg.passage import Passage
+from redactor.wire.pg.place import Limits, Place
 from redactor.wire.pg.replies import Replies
 from redactor.wire.pg.requests import Requests
 from redactor.wire.pg.scram import Secret
@@ -109,6 +109,8 @@ class Session:
         out: list[Effect] = []
         if self._closed:
             return out
+        if self.passage is not None:
+            self.passage.long_way()
         try:
             if self._requests is not None:
                 self._requests.feed(data, now, out)
@@ -124,6 +126,8 @@ class Session:
         out: list[Effect] = []
         if self._closed:
             return out
+        if self.passage is not None:
+            self.passage.long_way()
         try:
             if self._replies is None:
                 data = self._login.server(data, now, out)
@@ -155,6 +159,8 @@ class Session:
         conversation = self._login.conversation
         if self._closed or conversation is None:
             return out
+        if self.passage is not None:
+            self.passage.long_way()
         try:
             conversation.refreshing = False
             conversation.renew()
@@ -176,6 +182,8 @@ class Session:
         conversation, replies = self._login.conversation, self._replies
         if self._closed or conversation is None or replies is None:
             return out
+        if self.passage is not None:
+            self.passage.long_way()
         try:
             orders.spent(replies, conversation, problem, now, out)
             replies.feed(b"", now, out)
@@ -270,7 +278,7 @@ class Session:
     def _shut(self) -> None:
         self._closed = True
         if self.passage is not None:
-            self.passage.open = False
+            self.passage.close()
 
     def _blocked(self) -> bool:
         conversation = self._login.conversation
