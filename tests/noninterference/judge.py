@@ -87,9 +87,10 @@ class Keeper:
     ) -> None:
         self.pair, self.names, self.after, self.strict = pair, tuple(names), after, strict
         self.first: dict[str, Any] = {}
-        self.xid = ""
+        self.counted: dict[str, Any] = {}
+        self.xid = 0
         self.restored = 0
-        self.statement = ""
+        self.statement = self.counters = ""
         self.watch: psycopg.Connection[Any] | None = None
         if pair:
             self.watch = psycopg.connect(pair.server, autocommit=True)
@@ -117,8 +118,9 @@ class Keeper:
             for role in city.ROLES:
                 c.execute(cast(LiteralString, f"ALTER ROLE {role} RESET ALL"))
         if not self.first:
-            self.statement = self._compose()
-            self.first = {n: self._state(n) for n in self.names}
+            self.statement, self.counters = self._compose()
+            self.first = {n: self._state(n, self.statement) for n in self.names}
+            self.counted = {n: self._state(n, self.counters) for n in self.names}
         self.xid = self._xid()
         self.restored += 1
         if self.after:
@@ -128,21 +130,40 @@ class Keeper:
         """After each probe. `suspect`: the sides were not treated alike."""
         if self.pair is None:
             return
-        now = self._xid()
-        if now == self.xid and not any(p.fault for p in played):
+        before, self.xid = self.xid, self._xid()
+        broken = any(p.fault for p in played)
+        if self.xid == before and not broken:
             return
-        self.xid = now
-        if self.strict or suspect or any(self._state(n) != self.first[n] for n in self.names):
+        if self.strict or suspect:
+            self.restore()
+            return
+        perhaps = broken or self._kept(before) or self._differ(self.counters, self.counted)
+        if perhaps and self._differ(self.statement, self.first):
             self.restore()
 
-    def _xid(self) -> str:
+    def _xid(self) -> int:
+        """The first transaction id that has not been given yet."""
         assert self.watch is not None
         row = self.watch.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").fetchone()
         assert row is not None
-        return str(row[0])
+        return int(row[0])
 
-    def _compose(self) -> str:
-        """One statement that digests every row, every definition and every sequence of a city."""
+    def _kept(self, since: int) -> bool:
+        """Whether any transaction from that one on was not rolled back, or not yet. Sequences count on all the same."""
+        assert self.watch is not None
+        row = self.watch.execute(
+            "SELECT bool_or(pg_xact_status(x::text::xid8) IS DISTINCT FROM 'aborted')"
+            " FROM generate_series(%s::int8, %s) x",
+            [since, self.xid - 1],
+        ).fetchone()
+        return row is None or row[0] is not False
+
+    def _differ(self, statement: str, first: dict[str, Any]) -> bool:
+        with ThreadPoolExecutor(len(self.names)) as pool:
+            return any(pool.map(lambda n: self._state(n, statement) != first[n], self.names))
+
+    def _compose(self) -> tuple[str, str]:
+        """One statement that digests every row, every definition and every sequence of a city; one for sequences."""
         assert self.pair is not None
         with psycopg.connect(self.pair.at(self.names[0]), autocommit=True) as c:
             kinds = c.execute(
@@ -151,16 +172,17 @@ class Keeper:
             ).fetchall()
         what = [(name, "true", "last_value, is_called" if kind == "S" else "t") for name, kind in kinds]
         what += [(f"pg_catalog.{name}", where.format(temp=TEMP), "t") for name, where in CATALOGS.items()]
-        return " UNION ALL ".join(
+        every = [
             f"SELECT '{name}', count(*), sum(hashtextextended(ROW({of})::text, 0)) FROM {name} t WHERE {where}"
             for name, where, of in what
-        )
+        ]
+        return " UNION ALL ".join(every), " UNION ALL ".join(e for e in every if "last_value" in e)
 
-    def _state(self, name: str) -> list[Any]:
+    def _state(self, name: str, statement: str) -> list[Any]:
         assert self.pair is not None
         with psycopg.connect(self.pair.at(name), autocommit=True) as c:
             try:
-                return c.execute(cast(LiteralString, self.statement)).fetchall()
+                return c.execute(cast(LiteralString, statement)).fetchall()
             except psycopg.Error as e:
                 return [str(e)]
 
