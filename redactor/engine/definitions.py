@@ -66,9 +66,15 @@ def _make(
         reading.transitions.append(SchemaChanged())
 
 
+_KEPT_ANEW = "CREATE MATERIALIZED VIEW"
+
+
 def _unmasked(reading: Reading, before: int, temporary: bool, what: str) -> None:
-    """Refuses to keep masked data for longer than the session: others would take it for the truth."""
-    if not temporary and reading.text.mark() != before:
+    """Refuses to keep masked data for longer than the session: others would take it for the truth.
+
+    What is hidden of PostgreSQL's own relations are figures, which are out of date as soon as they are kept.
+    """
+    if not temporary and reading.text.mark() != before and (what == _KEPT_ANEW or reading.masks_people):
         raise of_kind(what, "it would keep masked data for everyone", "Use CREATE TEMP TABLE AS.")
 
 
@@ -100,7 +106,7 @@ def create_table_as(reading: Reading, node: Node, statement: Statement) -> None:
     else:
         reading.query(query, alone=False, ordered=temporary, lasting=True)
         columns = reading.output_names(query)
-    _unmasked(reading, before, temporary, "CREATE MATERIALIZED VIEW" if view else "CREATE TABLE AS")
+    _unmasked(reading, before, temporary, _KEPT_ANEW if view else "CREATE TABLE AS")
     named = [c["String"]["sval"] for c in into.get("colNames", ())]
     if named:
         columns = (*named, *(columns or ())[len(named) :])
@@ -136,13 +142,15 @@ def create_table(reading: Reading, node: Node, statement: Statement) -> None:
     rest = {k: v for k, v in node.items() if k != "relation"}
     columns: list[str] | None = []
     _check_parents(reading, node.get("inhRelations", ()), "partbound" in node)
-    likes = []
+    likes, numbered = [], []
     for element in node.get("tableElts", ()):
         kind, inner = next(iter(element.items()))
         match kind:
             case "ColumnDef":
                 if columns is not None:
                     columns.append(inner["colname"])
+                if _numbered(inner):
+                    numbered.append(inner["colname"])
             case "TableLikeClause":
                 likes.append(inner)
                 columns = None
@@ -156,7 +164,29 @@ def create_table(reading: Reading, node: Node, statement: Statement) -> None:
         columns = None
     known = None if columns is None else tuple(columns)
     _make(reading, schema, relation["relname"], "table", known, temporary, bool(node.get("if_not_exists")))
+    for column in numbered if temporary else ():
+        # lasting ones are in the catalog soon
+        _make(reading, schema, _sequence_name(relation["relname"], column), "sequence", None, True)
     del statement
+
+
+def _numbered(column: Node) -> bool:
+    """Whether a sequence is made for a column."""
+    if any(c["Constraint"].get("contype") == "CONSTR_IDENTITY" for c in column.get("constraints", ())):
+        return True
+    names = column.get("typeName", {}).get("names", [])
+    return bool(names) and names[-1]["String"]["sval"] in _SERIAL
+
+
+_SERIAL = frozenset({"serial", "serial2", "serial4", "serial8", "smallserial", "bigserial"})
+
+
+def _sequence_name(table: str, column: str) -> str:
+    """What PostgreSQL calls the sequence of a column: the longer of both names is cut (makeObjectName)."""
+    first, second = table.encode(), column.encode()
+    while len(first) + len(second) > 63 - len("__seq"):
+        first, second = (first[:-1], second) if len(first) > len(second) else (first, second[:-1])
+    return f"{first.decode(errors='ignore')}_{second.decode(errors='ignore')}_seq"
 
 
 def _without_likes(node: Node) -> list[Node]:

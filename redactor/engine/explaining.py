@@ -31,6 +31,15 @@ def explain(reading: Reading, node: Node, statement: Statement) -> None:
             from redactor.engine.statements import execute
 
             execute(reading, query[kind], reading.again)
+        case "CreateTableAsStmt" if options.get("analyze"):
+            # it is made, and kept
+            from redactor.engine.definitions import create_table_as
+
+            create_table_as(reading, query[kind], statement)
+        case "CreateTableAsStmt" if "ExecuteStmt" in query[kind]["query"]:
+            from redactor.engine.statements import execute
+
+            execute(reading, query[kind]["query"]["ExecuteStmt"], reading.again)
         case "CreateTableAsStmt" if "SelectStmt" in query[kind]["query"]:
             reading.query(query[kind]["query"], alone=False, output=False)
         case _:

@@ -67,6 +67,11 @@ class Reading:
         self._scattered: list[tuple[RelationRef, Shield]] = []
         self.origins: tuple[Origin, ...] = ()
 
+    @property
+    def masks_people(self) -> bool:
+        """Whether a relation that hides something and is not PostgreSQL's own is among what was read."""
+        return any(not s.open and s.relation.schema != "pg_catalog" for s in self._shields.values())
+
     # -------------------------------------------------------------- queries
 
     def query(
@@ -501,11 +506,13 @@ class Reading:
             return
         parts = split_identifiers(name, ".")
         found = self.names.relation(parts[-2] if len(parts) > 1 else None, parts[-1]) if parts else None
-        if found is not None and found.relation is not None and found.relation.oid in oids:
-            closed = self.world.shield(found.relation).closed
-            raise of_reading(
-                f"sequence {found.relation.qualified}", closed.why if closed else "", closed.hits if closed else ()
-            )
+        # one of the session's own may be gone with its table, and the name another's
+        for relation in (found.relation, *found.others) if found is not None else ():
+            if relation is not None and relation.oid in oids:
+                closed = self.world.shield(relation).closed
+                raise of_reading(
+                    f"sequence {relation.qualified}", closed.why if closed else "", closed.hits if closed else ()
+                )
 
     def _type_named(self, ref: FunctionRef, verdict: Verdict) -> None:
         args = ref.node.get("args", [])
