@@ -12,8 +12,8 @@ twice, as an ordinary login with hidden columns in its way: through redactor, an
 in which the hidden columns hold NULL (or, where no value is read, on the database itself). "Same" means that all the
 client told its user was equal: rows, types, column names, counts, command tags, SQLSTATEs. "As stated" means that what
 is said there was seen; it has nothing direct to be compared with (a refusal comes as SQLSTATE 42501, the client's own
-permission error, and the connection goes on). "Imitated" tools were not run: statements in their manner were, written
-by hand (`tests/clients/imitated`). What is not installed is skipped and says so.
+permission error, and the connection goes on). "Reconstructed" tools were not run: statements written after their
+published sources were (`tests/clients/imitated`). What is not installed is skipped and says so.
 
 What an application may notice:
 

@@ -1,4 +1,4 @@
-"""What tools that are not driven here ask of the catalog, imitated; see imitated/README.md."""
+"""What tools that are not driven here ask of the catalog, reconstructed; see imitated/README.md."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def results(c: psycopg.Connection[Any], sql: str, figures: bool) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    "tool", [pytest.param(k, marks=pytest.mark.client(f"{v[0]} (imitated)", v[1]), id=k) for k, v in TOOLS.items()]
+    "tool", [pytest.param(k, marks=pytest.mark.client(f"{v[0]} (reconstructed)", v[1]), id=k) for k, v in TOOLS.items()]
 )
 @pytest.mark.parametrize("server", ["18", pytest.param("15", marks=pytest.mark.slow)])
 def test_answered(request: pytest.FixtureRequest, tool: str, server: str) -> None:

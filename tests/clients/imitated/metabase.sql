@@ -35,3 +35,27 @@ SELECT CAST(date_trunc('month', "public"."tickets"."opened") AS date) AS "opened
   WHERE ("public"."tickets"."opened" >= timestamp with time zone '2024-01-01 00:00:00Z') AND ("People"."ward_id" = 2)
   GROUP BY CAST(date_trunc('month', "public"."tickets"."opened") AS date) ORDER BY 1 ASC;
 SELECT 1;
+-- fields with those of materialized views, first columns of indexes, foreign keys by arrays, time zones, fingerprints, breakouts
+SHOW timezone;
+SELECT c.column_name AS name, c.udt_name AS type, c.ordinal_position - 1 AS position, c.table_schema AS schema, c.table_name AS "table" FROM information_schema.columns AS c
+  WHERE (c.table_schema !~ '^information_schema|catalog_history|pg_') AND (c.table_schema IN ('public', 'port'))
+  UNION ALL SELECT a.attname, CASE WHEN tn.nspname IN ('public', 'pg_catalog') THEN format('%s', t.typname) ELSE format('"%s"."%s"', tn.nspname, t.typname) END, a.attnum - 1, n.nspname, r.relname
+  FROM pg_catalog.pg_class AS r INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.oid
+  INNER JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid INNER JOIN pg_catalog.pg_namespace AS tn ON tn.oid = t.typnamespace
+  WHERE (r.relkind = 'm') AND (a.attnum >= 1) ORDER BY 4, 5, 3;
+SELECT tmp."schema", tmp."table", trim(BOTH '"' FROM pg_catalog.pg_get_indexdef(tmp.index_oid, tmp.pos, FALSE)) AS field FROM (SELECT n.nspname AS "schema", t.relname AS "table", i.oid AS index_oid,
+    (information_schema._pg_expandarray(x.indkey)).n AS pos FROM pg_catalog.pg_class AS t INNER JOIN pg_catalog.pg_namespace AS n ON t.relnamespace = n.oid
+    INNER JOIN pg_catalog.pg_index AS x ON t.oid = x.indrelid INNER JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
+    WHERE (pg_catalog.pg_get_expr(x.indpred, x.indrelid) IS NULL) AND (n.nspname !~ '^information_schema|catalog_history|pg_')) AS tmp WHERE tmp.pos = 1 ORDER BY 1, 2, 3;
+SELECT s.nspname AS "fk-table-schema", f.relname AS "fk-table-name", fa.attname AS "fk-column-name", pa.attname AS "pk-column-name" FROM pg_constraint AS c
+  INNER JOIN pg_class AS f ON c.conrelid = f.oid INNER JOIN pg_namespace AS s ON c.connamespace = s.oid INNER JOIN pg_attribute AS fa ON c.conrelid = fa.attrelid
+  INNER JOIN pg_attribute AS pa ON c.confrelid = pa.attrelid WHERE (c.contype = 'f'::char) AND (fa.attnum = ANY(c.conkey)) AND (pa.attnum = ANY(c.confkey)) ORDER BY 1, 2, 3;
+-- figures
+SELECT n.nspname AS schema, c.relname AS name, stat.n_live_tup AS estimated FROM pg_catalog.pg_class AS c INNER JOIN pg_catalog.pg_namespace AS n ON c.relnamespace = n.oid
+  LEFT JOIN pg_stat_user_tables AS stat ON (n.nspname = stat.schemaname) AND (c.relname = stat.relname) WHERE (n.nspname !~ '^pg_') AND c.relkind IN ('r', 'p') ORDER BY 1, 2;
+SELECT TRUE AS "_" FROM "public"."people" WHERE 1 <> 1 LIMIT 0;
+SELECT substring("public"."people"."name", 1, 1234) AS "substring1", "public"."people"."rent" AS "rent", "public"."people"."active" AS "active", "public"."people"."homeland" AS "homeland" FROM "public"."people" ORDER BY "public"."people"."person_id" LIMIT 10000;
+SELECT DISTINCT "public"."tickets"."state" AS "state" FROM "public"."tickets" ORDER BY "public"."tickets"."state" ASC LIMIT 1000;
+SELECT CAST(extract(month FROM "public"."people"."born") AS integer) AS "born", count(*) AS "count", percentile_cont(0.5) WITHIN GROUP (ORDER BY "public"."people"."rent") AS "median" FROM "public"."people" GROUP BY CAST(extract(month FROM "public"."people"."born") AS integer) ORDER BY 1 ASC;
+SELECT (CAST(date_trunc('week', CAST("public"."tickets"."opened" + INTERVAL '1 day' AS timestamp)) AS timestamp) + INTERVAL '-1 day') AS "opened", count(DISTINCT "public"."tickets"."person_id") AS "n" FROM "public"."tickets" GROUP BY 1 ORDER BY 1 ASC;
+SELECT "source"."person_id", "Tickets"."n" FROM (SELECT "public"."people"."person_id" AS "person_id" FROM "public"."people" WHERE lower("public"."people"."name") LIKE '%person 1%') AS "source" LEFT JOIN (SELECT "public"."tickets"."person_id" AS "person_id", count(*) AS "n" FROM "public"."tickets" GROUP BY "public"."tickets"."person_id") AS "Tickets" ON "source"."person_id" = "Tickets"."person_id" ORDER BY "source"."person_id" ASC LIMIT 2000;
