@@ -31,6 +31,7 @@ from tests.noninterference.corpus import Probe
 from tests.noninterference.grammar import FUNCTIONS, Composer, Node, Relation, parametrised, written
 from tests.noninterference.lines import FAILED, Answer, Exchange, Line
 from tests.noninterference.play import Target
+from tests.noninterference.sequences import Wider
 
 GROUPS = {"S": "text", "E": "text", "N": "int", "B": "bool", "D": "date"}
 OVER_TIME = "57014"
@@ -249,7 +250,7 @@ def run(
     chosen = [
         replace(r, writable=r.writable and r.name not in unwritten) for r in relations(pair) if r.name not in without
     ]
-    composer = Composer(Random(seed), *learn(targets[0], user, chosen))
+    composer = Wider(Random(seed), *learn(targets[0], user, chosen))
     sessions = [Line(t, user) for t in targets]
     tried, begun = Tried(), time.monotonic()
     fresh = begun
