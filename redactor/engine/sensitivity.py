@@ -47,24 +47,15 @@ _EXACT = frozenset({"ColumnRef", "A_Const", "A_Expr", "CaseExpr", "CaseWhen", "C
 _EXACT_CALLS = frozenset({"length", "char_length", "octet_length", "cardinality", "array_length", "abs", "count"})
 
 
-def shows_order(node: Node, exact: Callable[[str], bool], own_aggregate: Callable[[str], bool]) -> bool:
+def shows_order(node: Node, found: Survey, exact: Callable[[str], bool], own_aggregate: Callable[[str], bool]) -> bool:
     """Whether an order would show. `exact`: whether a column of that name holds no floating-point numbers;
     `own_aggregate`: whether a function's name is an aggregate's that is not PostgreSQL's own."""
-    if _joins(node.get("SelectStmt", {})):
-        return True
-    for kind, inner in walk(node):
-        match kind:
-            case "FuncCall":
-                if _call(inner, exact, own_aggregate):
-                    return True
-            case "GroupingSet" | "JsonArrayAgg" | "JsonObjectAgg" | "JsonArrayQueryConstructor":
-                return True
-            case "SelectStmt":
-                if _select(inner):
-                    return True
-            case _:
-                pass
-    return False
+    return (
+        found.gathers
+        or _joins(node.get("SelectStmt", {}))
+        or any(_select(s) for s in found.selects)
+        or any("funcname" in f.node and _call(f.node, exact, own_aggregate) for f in found.functions)
+    )
 
 
 def _joins(select: Node) -> bool:
@@ -134,9 +125,11 @@ def order(
             continue
         shield = world.shield(relation)
         if not shield.ordered and shield.closed is None:
-            lying[id(ref.node)] = replace(shield, ordered=True)
-    if not lying or not shows_order(node, partial(_is_exact_column, reading, found), partial(_is_aggregate, reading)):
+            lying[id(ref.node)] = shield
+    exact, own_aggregate = partial(_is_exact_column, reading, found), partial(_is_aggregate, reading)
+    if not lying or not shows_order(node, found, exact, own_aggregate):
         return hidden
+    lying = {at: replace(shield, ordered=True) for at, shield in lying.items()}
     known = {id(ref.node) for ref, _ in hidden}
     more = [r for r in found.relations if id(r.node) in lying and id(r.node) not in known]
     return [(r, lying.get(id(r.node), shield)) for r, shield in hidden] + [

@@ -231,15 +231,28 @@ def shape(source: bytes) -> str:
 # comments; a shape may hold neither. The server's own lexer says what is one: which quotes a backslash escapes, how
 # deep comments are nested, which strings go on in the next line
 _LITERALS = frozenset({260, 261, 262, 263, 264, 266})  # FCONST, SCONST, USCONST, BCONST, XCONST, ICONST
-_SUSPECT = re.compile(r"[0-9$](?:(?<=[0-9])(?<![\w$][0-9])|(?<=\$)[A-Za-z_$\x80-\U0010ffff])")
-_SUSPECTS = ("'", '"', "--", "/*")
-"""What a text without leftovers has nowhere."""
+_SUSPECT = re.compile(r"[0-9](?<![\w$][0-9])")
+_UNCLEAR = ("'", "--", "/*")
+_TAG = re.compile(r"\$(?![0-9])")
+"""What only the scanner tells apart: in a text that has none of these, literals are numbers outside of names."""
+_NUMBER = re.compile(
+    r"""("[^"]*") | (?<![\w$])
+    (?: 0[xX][0-9a-fA-F_]+ | 0[oO][0-7_]+ | 0[bB][01_]+
+      | (?: [0-9][0-9_]*(?:\.[0-9_]*)? | \.[0-9][0-9_]* ) (?:[eE][+-]?[0-9][0-9_]*)? )
+    """,
+    re.X,
+)
 
 
 def _hide_leftovers(text: str) -> str:
-    if not any(s in text for s in _SUSPECTS) and _SUSPECT.search(text) is None:
-        return " ".join(text.split())
+    if not text.isascii() or any(u in text for u in _UNCLEAR) or _TAG.search(text) is not None:
+        return _rescanned(text)
+    if _SUSPECT.search(text) is not None:
+        text = _NUMBER.sub(lambda found: found[1] or "?", text)
+    return " ".join(text.split())
 
+
+def _rescanned(text: str) -> str:
     source = text.encode()
     try:
         kinds, starts, ends = spans(source)

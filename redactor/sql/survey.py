@@ -92,6 +92,8 @@ class Survey:
     locks: bool = False
     collects: bool = False
     """Whether a subquery or an aggregate that is no function stands in an expression."""
+    gathers: bool = False
+    """Whether GROUPING SETS, or JSON made of many rows, stands anywhere."""
 
 
 _MODIFYING = {"InsertStmt": Role.INSERT, "UpdateStmt": Role.UPDATE, "DeleteStmt": Role.DELETE, "MergeStmt": Role.MERGE}
@@ -135,7 +137,7 @@ _NOTED = frozenset(LATER) | {
     *("String", "Integer", "Float", "A_Star", "SetToDefault", "ParamRef", "RangeVar", "SelectStmt", "InsertStmt"),
     *("UpdateStmt", "DeleteStmt", "MergeStmt", "RangeTableSample", "FuncCall", "TypeName", "A_Expr", "CaseExpr"),
     *("SubLink", "GroupingFunc", "SortBy", "A_Indirection", "JoinExpr", "ResTarget", "IndexElem", "LockingClause"),
-    *("MultiAssignRef", "Alias"),
+    *("MultiAssignRef", "Alias", "GroupingSet"),
 }
 # what is compared without an operator's name in the text
 _BETWEEN = frozenset({"AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN_SYM", "AEXPR_NOT_BETWEEN_SYM"})
@@ -266,8 +268,12 @@ def _enter(kind: str, value: Node, ctes: Scope, found: Survey, stack: _Stack) ->
             found.functions.append(FunctionRef(None, method[-1], -1, value, value.get("location", 0)))
             stack.append(({k: v for k, v in value.items() if k not in ("relation", "method")}, ctes))
             return None
-        case "GroupingFunc" | "JsonObjectAgg" | "JsonArrayAgg":
+        case "GroupingFunc":
             found.collects = True
+        case "JsonObjectAgg" | "JsonArrayAgg":
+            found.collects = found.gathers = True
+        case "GroupingSet" | "JsonArrayQueryConstructor":
+            found.gathers = True
         case "A_Indirection":
             for part in value.get("indirection", ()):
                 if "String" in part:
