@@ -149,18 +149,19 @@ def place_of(ref: RelationRef, alias: str, shield: Shield, substituted: bool, si
         # its rows' text would have hidden values in it
         names = shield.key()
     types = {c.name: c.type for c in relation.columns}
-    keys = tuple(f"{identifier(alias)}.{_sortable(shown[n], types[n])}" for n in names)
+    keyed = tuple(shown[n] for n in names)
+    keys = tuple(f"{identifier(alias)}.{_sortable(k, types[n])}" for n, k in zip(names, keyed, strict=True))
     primary = tuple(shown[n] for n in shield.primary)
     inside = relation.kind == "v" and "ORDER BY" in (relation.definition or "")
-    return Place(alias, keys, sized, shield.ordered, frozenset(shown.values()), primary, inside)
+    return Place(alias, keys, sized, shield.ordered, frozenset(shown.values()), primary, inside, keyed)
 
 
 def told_apart(ref: RelationRef, shield: Shield, found: Survey) -> RelationRef:
     """The reference under a name of its own, where a namesake in another schema stands in the same text."""
     if "alias" in ref.node:
         return ref
-    same = [r for r in found.relations if r.name == ref.name and "alias" not in r.node and r.schema != ref.schema]
-    return replace(ref, shown=str(shield.relation.qualified)) if same else ref
+    schemas = found.unnamed.get(ref.name, ())
+    return replace(ref, shown=str(shield.relation.qualified)) if any(s != ref.schema for s in schemas) else ref
 
 
 def hide(
@@ -194,9 +195,9 @@ def hide(
 def unqualify(text: Text, ref: RelationRef, relation: Relation, found: Survey) -> None:
     """A subquery has no schema: `public.residents.name` becomes `residents.name`."""
     shown = "" if ref.alias == ref.name else identifier(ref.alias)
-    for c in found.columns:
+    for c in found.qualified:
         fields = c.fields if c.star else c.fields[:-1]
-        if len(fields) >= 2 and fields[-1] == ref.name and fields[-2] == relation.schema:
+        if fields[-1] == ref.name and fields[-2] == relation.schema:
             first = text.at(c.at)
             skip = first
             for _ in range(len(fields) - 1):

@@ -43,9 +43,10 @@ _ROWWISE = _NUMBERING | {"first_value"}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A relation of a FROM clause. `keys`: expressions that tell its rows apart (empty: the text of a row does);
-    `sized`: its rows lie where hidden values have them lie; `settled`: they come in an order of their own; `columns`:
-    the names of its columns; `primary`: those of its key; `inside`: it is a view with an ORDER BY of its own."""
+    """A relation of a FROM clause. `keys`: expressions that tell its rows apart (empty: the text of a row does), each
+    of a column in `keyed`; `sized`: its rows lie where hidden values have them lie; `settled`: they come in an order
+    of their own; `columns`: the names of its columns; `primary`: those of its key; `inside`: it is a view with an
+    ORDER BY of its own."""
 
     alias: str
     keys: tuple[str, ...]
@@ -54,15 +55,17 @@ class Place:
     columns: frozenset[str] = frozenset()
     primary: tuple[str, ...] = ()
     inside: bool = False
+    keyed: tuple[str, ...] = ()
 
     def narrowed(self, names: Collection[str]) -> Place:
         """Where no key tells its rows apart: ordered by those of its columns that a statement names, if any. Rows that
         are alike in these may come in any order, and to the others the requester may have no right."""
         if self.primary:
             return self
-        named = {f"{identifier(self.alias)}.{identifier(n)}" for n in self.columns.intersection(names)}
-        keys = tuple(k for k in self.keys if k.removesuffix("::pg_catalog.text") in named)
-        return replace(self, keys=keys) if keys else self
+        keys = tuple([k for k, n in zip(self.keys, self.keyed, strict=True) if n in names])
+        if not keys or len(keys) == len(self.keys):
+            return self
+        return Place(self.alias, keys, self.sized, self.settled, self.columns, (), self.inside)
 
 
 def settle(
@@ -215,9 +218,13 @@ def _alone(select: Node, place: Place) -> bool:
 
 def _is_sorted(select: Node, place: Place, sources: list[Place | str]) -> bool:
     """Whether a query is sorted by a relation's key already."""
+    if not place.primary or "sortClause" not in select:
+        return False
     given = {name for name in _sorted_by(select) if not name.isdigit()}
+    if not given.issuperset(place.primary):
+        return False
     others = {c for s in sources if isinstance(s, Place) and s is not place for c in s.columns}
-    return bool(place.primary) and set(place.primary) <= given and not others.intersection(place.primary)
+    return others.isdisjoint(place.primary)
 
 
 def _sorted_by(select: Node) -> set[str]:

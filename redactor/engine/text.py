@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import overload
 
 from redactor.sql import grammar
@@ -50,6 +51,7 @@ class Text:
         self._tokens: Tokens | None = None
         self._words: list[str] | None = None
         self._edits: list[tuple[int, int, int, str]] = []
+        self._replaced: set[tuple[int, int, str]] = set()
         self._suggested: dict[tuple[int, int], str] = {}
 
     # -------------------------------------------------------------- tokens
@@ -134,8 +136,11 @@ class Text:
     def put(self, start: int, end: int, text: str) -> None:
         """Replaces a span. Insertions (start = end) at one place stand in the order in which they were made."""
         # a node may stand in the tree more than once; two different texts for one span overlap, and are refused
-        if start == end or not any(e[0] == start and e[1] == end and e[3] == text for e in self._edits):
-            self._edits.append((start, end, len(self._edits), text))
+        if start != end:
+            if (start, end, text) in self._replaced:
+                return
+            self._replaced.add((start, end, text))
+        self._edits.append((start, end, len(self._edits), text))
 
     def suggest(self, start: int, end: int, text: str) -> None:
         """Replaces a span in which nothing else is replaced: the same in other words."""
@@ -181,8 +186,14 @@ class Text:
 
     def _alone(self) -> list[tuple[int, int, int, str]]:
         """The suggestions that no edit touches."""
+        if not self._suggested:
+            return []
+        edits = sorted((a, b) for a, b, _, _ in self._edits)
+        starts = [a for a, _ in edits]
+        reach = list(accumulate((b for _, b in edits), max, initial=0))
         return [
             (start, end, -1, text)
             for (start, end), text in self._suggested.items()
-            if not any(a < end and start < b for a, b, _, _ in self._edits)
+            # of those that begin before its end, none goes beyond its start
+            if reach[bisect_left(starts, end)] <= start
         ]

@@ -231,14 +231,14 @@ def shape(source: bytes) -> str:
 # comments; a shape may hold neither. The server's own lexer says what is one: which quotes a backslash escapes, how
 # deep comments are nested, which strings go on in the next line
 _LITERALS = frozenset({260, 261, 262, 263, 264, 266})  # FCONST, SCONST, USCONST, BCONST, XCONST, ICONST
-_SUSPECT = re.compile(r"[0-9](?<![\w$][0-9])")
 _UNCLEAR = ("'", "--", "/*")
 _TAG = re.compile(r"\$(?![0-9])")
 """What only the scanner tells apart: in a text that has none of these, literals are numbers outside of names."""
+# its first character is looked for alone, which is fast
 _NUMBER = re.compile(
-    r"""("[^"]*") | (?<![\w$])
-    (?: 0[xX][0-9a-fA-F_]+ | 0[oO][0-7_]+ | 0[bB][01_]+
-      | (?: [0-9][0-9_]*(?:\.[0-9_]*)? | \.[0-9][0-9_]* ) (?:[eE][+-]?[0-9][0-9_]*)? )
+    r"""["0-9.](?: (?<=")[^"]*" | (?<=[0-9.])(?<![\w$].)
+      (?: (?<=0)(?: [xX][0-9a-fA-F_]+ | [oO][0-7_]+ | [bB][01_]+ )
+        | (?: (?<=[0-9])[0-9_]*(?:\.[0-9_]*)? | (?<=\.)[0-9][0-9_]* ) (?:[eE][+-]?[0-9][0-9_]*)? ) )
     """,
     re.X,
 )
@@ -247,9 +247,11 @@ _NUMBER = re.compile(
 def _hide_leftovers(text: str) -> str:
     if not text.isascii() or any(u in text for u in _UNCLEAR) or _TAG.search(text) is not None:
         return _rescanned(text)
-    if _SUSPECT.search(text) is not None:
-        text = _NUMBER.sub(lambda found: found[1] or "?", text)
-    return " ".join(text.split())
+    return " ".join(_NUMBER.sub(_hidden, text).split())
+
+
+def _hidden(found: re.Match[str]) -> str:
+    return found[0] if found[0][0] == '"' else "?"
 
 
 def _rescanned(text: str) -> str:

@@ -73,10 +73,20 @@ class Survey:
     """What one walk gathered."""
 
     relations: list[RelationRef] = field(default_factory=list)
+    unnamed: dict[str, set[str | None]] = field(default_factory=dict)
+    """The schemas of relations that stand without an alias, by the relation's name."""
     functions: list[FunctionRef] = field(default_factory=list)
     operators: set[tuple[str | None, str]] = field(default_factory=set)
     types: list[tuple[str | None, str]] = field(default_factory=list)
     columns: list[ColumnRefNode] = field(default_factory=list)
+    qualified: list[ColumnRefNode] = field(default_factory=list)
+    """Those of them that name a relation with its schema."""
+    bare: set[str] = field(default_factory=set)
+    """Names that stand alone, of columns or of whole rows."""
+    dotted: dict[str, set[str]] = field(default_factory=dict)
+    """The last words of names with dots, by the word before."""
+    starred: set[str] = field(default_factory=set)
+    """What stands before a star; empty: nothing does."""
     names: set[str] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
     nested: set[str] = field(default_factory=set)
@@ -326,6 +336,8 @@ def _relation(value: Node, ctes: Scope, role: Role, found: Survey, sampled: bool
         return
     ref = RelationRef(value, value.get("catalogname"), schema, name, role, value.get("location", 0), sampled)
     found.relations.append(ref)
+    if alias is None:
+        found.unnamed.setdefault(name, set()).add(schema)
 
 
 def _alias(value: Node, found: Survey) -> None:
@@ -339,9 +351,17 @@ def _column(value: Node, found: Survey) -> None:
     fields = tuple([f["String"]["sval"] for f in parts if "String" in f])
     star = len(fields) != len(parts)
     found.names.update(fields)
-    if len(fields) > 1 and not star:
+    if star:
+        found.starred.add(fields[-1] if fields else "")
+    elif len(fields) == 1:
+        found.bare.add(fields[0])
+    else:
+        found.dotted.setdefault(fields[-2], set()).add(fields[-1])
         found.attributes.add(fields[-1])
-    found.columns.append(ColumnRefNode(fields, star, value.get("location", 0)))
+    column = ColumnRefNode(fields, star, value.get("location", 0))
+    found.columns.append(column)
+    if len(fields) + star > 2:
+        found.qualified.append(column)
 
 
 def _names(parts: Any) -> tuple[str | None, str]:
@@ -385,15 +405,13 @@ def takes_row(found: Survey, ref: RelationRef, columns: frozenset[str]) -> bool:
     if alias is not None and "colnames" in alias:
         return True
     name = ref.alias
-    for c in found.columns:
-        last = c.fields[-1] if c.fields else ""
-        if c.star:
-            if not c.fields or found.join_alias or last == name:
-                return True
-        elif len(c.fields) == 1:
-            if last == name or (found.join_alias and last not in columns):
-                return True
-        elif last not in columns and (c.fields[-2] == name or found.join_alias):
-            # not a column of it: functional notation, which hands the whole row on
-            return True
-    return False
+    joined = found.join_alias
+    if "" in found.starred or name in found.starred or name in found.bare:
+        return True
+    if joined and (found.starred or not found.bare <= columns):
+        return True
+    # not a column of it: functional notation, which hands the whole row on
+    if joined:
+        return any(not last <= columns for last in found.dotted.values())
+    last = found.dotted.get(name)
+    return last is not None and not last <= columns

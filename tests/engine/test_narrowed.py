@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from redactor.engine.ordering import Place
 
-KEYLESS = Place("t", ("t.a", "t.b::pg_catalog.text", 't."C"'), True, columns=frozenset({"a", "b", "C", "hidden"}))
+KEYLESS = Place(
+    *("t", ("t.a", "t.b::pg_catalog.text", 't."C"'), True),
+    columns=frozenset({"a", "b", "C", "hidden"}),
+    keyed=("a", "b", "C"),
+)
 
 
 def test_only_what_is_named_orders() -> None:
