@@ -35,6 +35,9 @@ def _check(reading: Reading, node: Node) -> list[RelationRef]:
     if found.unknown:
         raise of_gap(", ".join(sorted(found.unknown)))
     reading.mentions(found, {}, lasting=True)
+    if any(f.name == "current_query" for f in found.functions):
+        # a default is computed in the sessions of others: what they ask holds what they may see
+        raise of_kind("current_query in a definition", "it would keep what others ask", "Leave it out.")
     return found.relations
 
 
