@@ -91,11 +91,15 @@ def test_harmless_work_goes_on(pair: city.Pair, proxy: str) -> None:
 REFUSED_TO_ALL = re.compile(
     r"identity-0(14|15|19|20|21)|wire-0(12|13|23|24|27|28|29|30|33|36|37|38|41|42|45|46)|error-030"
     r"|wire2-0(39|4[0-9]|5[0-25-9]|6[0-9]|7[0-9])|wire2-083"
-    r"|heap-order-[0-9]+|write-order-009|people-056|outside-001|function-075|wire-034"
+    r"|heap-order-[0-9]+|write-order-009|people-056|outside-001|function-075|wire-0(22|34)|wire2-015|statistics-038"
 )
 """Sent by other logins, as no client sends it (an error says so and the session ends), a clock's answer, or what
 two databases made alike do not agree on for long: where rows lie, numbers of objects, their names, a lock that the
-reading of a catalog holds for a moment. An unknown version of the protocol is answered with our own range of it."""
+reading of a catalog holds for a moment. An unknown version of the protocol is answered with our own range of it; a
+server that was built with GSSAPI waits for what no client of ours sends."""
+
+LIES = re.compile(r"heap-order-[0-9]+|function-075")
+"""What shows where rows lie: two equal cities do so alike only when they are fresh."""
 
 
 def _approved(pair: city.Pair, proxy: str, every: int) -> None:
@@ -137,8 +141,13 @@ def test_every_attack_is_real(pair: city.Pair) -> None:
     with judge.Keeper(pair, ("city_a", "city_b"), strict=True) as keeper:
         dull = [p.id for p in probes if judge.attack(p, a, b, keeper, TIMEOUT).verdict != "LEAK"]
     assert not dull
+    noisy = []
     with judge.Keeper(pair, ("city_a", "city_c")) as keeper:
-        noisy = [judge.attack(p, a, c, keeper, TIMEOUT, searched=False) for p in probes if p.id not in CLOCK]
+        for p in probes:
+            if LIES.fullmatch(p.id):
+                keeper.restore()
+            if p.id not in CLOCK:
+                noisy.append(judge.attack(p, a, c, keeper, TIMEOUT, searched=False))
     noisy = [f for f in noisy if f.verdict == "LEAK"]  # that a server breaks off is its own affair
     assert not noisy, _wrong(noisy)
 
