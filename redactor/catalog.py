@@ -14,6 +14,9 @@ from operator import attrgetter
 
 from redactor.model import RelationName
 
+UNREAD = "<locked>"
+"""Stands for an expression over a relation that was locked. In no statement is it right: nobody can read it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -273,6 +276,8 @@ class Catalog:
     """PostgreSQL's own functions by oid: what a user's operator, cast or aggregate over one of them is made of."""
     extensions: Mapping[str, str] = field(default_factory=dict)
     """Installed extensions, name to version."""
+    locked: frozenset[int] = frozenset()
+    """Relations that others had locked for themselves: expressions over them are UNREAD, views over them None."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_name", {r.qualified: r for r in self.relations.values() if r.kind != "c"})

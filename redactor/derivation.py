@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from redactor.catalog import Cast, Catalog, Constraint, Function, Operator, Relation, Trigger, Type
+from redactor.catalog import UNREAD, Cast, Catalog, Constraint, Function, Operator, Relation, Trigger, Type
 from redactor.errors import RedactorError
 from redactor.model import ColumnName, RelationName
 from redactor.review import Review
@@ -27,6 +27,7 @@ from redactor.sql.survey import survey
 
 ROWS = "*"
 _DERIVED = ("v", "m")
+_LOCKED = "of what somebody has locked just now (try again)"
 _STORED = ("r", "p", "f", "m")
 
 
@@ -201,7 +202,8 @@ class Derivation:
         known = self._views.get(relation.oid)
         if known is not None:
             return known
-        unread = opaque("view", str(relation.qualified))
+        now = f" {_LOCKED}" if relation.definition is None else ""
+        unread = opaque("view", f"{relation.qualified}{now}")
         result: tuple[tuple[Output, ...], Taint] = (tuple((c.name, unread) for c in relation.columns), unread)
         if relation.definition is not None and ("view", relation.oid) not in self._busy:
             self._busy.add(("view", relation.oid))
@@ -266,7 +268,7 @@ class Derivation:
         try:
             (statement,) = grammar.parse(b"SELECT " + text.encode())
         except (RedactorError, ValueError):
-            return opaque("expression", text[:60])
+            return opaque("expression", _LOCKED if text == UNREAD else text[:60])
         node = statement.node
         sources = [Source(relation.name, tuple(columns.items()))] if relation is not None else []
         lineage = self._lineage()

@@ -164,7 +164,7 @@ class Published:
             try:
                 async with self._lock:
                     connection = await self._connected()
-                    if await upstream.fingerprint(connection) != self._fingerprint:
+                    if await self._is_behind(connection):
                         await self._read()
                         log.info("catalog changed", database=self.database.name, snapshot=self.current().snapshot)
                 if not self.reachable:
@@ -174,6 +174,13 @@ class Published:
                 if self.reachable:
                     log.warning("catalog cannot be read; what is known stays in force", why=e.public)
                 self.reachable = False
+
+    async def _is_behind(self, connection: asyncpg.Connection) -> bool:
+        """Whether there is something to be read, or what could not be read for somebody's lock can be now."""
+        if await upstream.fingerprint(connection) != self._fingerprint:
+            return True
+        unread = frozenset[int]() if self._catalog is None else self._catalog.locked
+        return bool(unread) and not unread <= await upstream.locked(connection)
 
     async def close(self) -> None:
         """Close redactor's own connection."""

@@ -6,7 +6,7 @@ user's table.
 
 from redactor.upstream.connection import connect
 from redactor.upstream.fingerprint import fingerprint
-from redactor.upstream.introspect import read_catalog
+from redactor.upstream.introspect import locked, read_catalog
 from redactor.upstream.notice import TRIGGER, listen
 
-__all__ = ["TRIGGER", "connect", "fingerprint", "listen", "read_catalog"]
+__all__ = ["TRIGGER", "connect", "fingerprint", "listen", "locked", "read_catalog"]

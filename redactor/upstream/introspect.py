@@ -2,7 +2,8 @@
 
 Knows how PostgreSQL's facts fit together; asks for nothing but definitions, never for a row of a user's table or a
 statistic of one. All is read in one REPEATABLE READ READ ONLY transaction. Functions such as pg_get_viewdef see the
-newest state whatever the transaction's, so a reading that meets concurrent DDL may fail: it is then made again.
+newest state whatever the transaction's, so a reading that meets concurrent DDL may fail: it is then made again. They
+also wait for locks; a reading does not: what is locked is left unread, and the catalog says so.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from redactor.upstream import queries
 from redactor.upstream.facts import Facts, Row, Strings, grouped, reads_by, roles_from
 
 ATTEMPTS = 10
+PATIENCE = 1.0
+"""Seconds for which a lock that is in the way is waited for."""
 BATCH = 5000
 """Rows of pg_attribute in memory at a time, before they are columns."""
 
@@ -27,14 +30,23 @@ async def read_catalog(connection: asyncpg.Connection, database_name: str) -> Ca
     `database_name` is the name that clients connect to, which the catalog then bears; upstream's may be another.
     Raises UpstreamError. The login needs no privilege beyond CONNECT. Take a `fingerprint` before this, not after:
     then DDL that comes in between shows as a change at the next look.
+
+    What others have locked for themselves (ALTER TABLE, VACUUM FULL ...) cannot be looked at while they do. Columns are
+    known all the same; expressions and views over such a relation are texts that nothing can read, so that what
+    depends on them counts as hidden. `Catalog.locked` has these relations: read again when `locked` says they are free.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
+            avoided = await _locked_for_long(connection)
             async with connection.transaction(isolation="repeatable_read", readonly=True):
                 await connection.execute(
-                    "SET LOCAL search_path = ''; SET LOCAL jit = off; SET LOCAL lock_timeout = '15s'"
+                    "SET LOCAL search_path = ''; SET LOCAL jit = off; SET LOCAL lock_timeout = '1s'"
                 )
-                return await _read(connection, database_name)
+                return await _read(connection, database_name, avoided)
+        except asyncpg.LockNotAvailableError as error:
+            # locked since we looked
+            if attempt == ATTEMPTS:
+                raise UpstreamError(f"the catalog of {database_name} cannot be read", _plain(error)) from error
         except (asyncpg.InternalServerError, asyncpg.SyntaxOrAccessError) as error:
             # "cache lookup failed for ...", "relation with OID ... does not exist": dropped while we looked
             if attempt == ATTEMPTS or isinstance(error, asyncpg.InsufficientPrivilegeError):
@@ -49,13 +61,33 @@ async def read_catalog(connection: asyncpg.Connection, database_name: str) -> Ca
     raise AssertionError("unreachable")
 
 
+async def locked(connection: asyncpg.Connection) -> frozenset[int]:
+    """Oids of the relations that somebody has locked for himself alone now, or waits to. Raises UpstreamError."""
+    try:
+        return frozenset(r["relation"] for r in await connection.fetch(queries.LOCKED))
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        raise UpstreamError("the database's locks cannot be looked at", error.__class__.__name__) from error
+
+
+async def _locked_for_long(connection: asyncpg.Connection) -> frozenset[int]:
+    """What is still locked when it has been waited for a moment: most locks are gone by then."""
+    until = asyncio.get_running_loop().time() + PATIENCE
+    while found := await locked(connection):
+        if asyncio.get_running_loop().time() > until:
+            break
+        await asyncio.sleep(0.05)
+    return found
+
+
 def _plain(error: asyncpg.PostgresError) -> str:
     return f"{error.sqlstate}: {error.args[0] if error.args else ''}"
 
 
-async def _read(connection: asyncpg.Connection, database_name: str) -> Catalog:
+async def _read(connection: asyncpg.Connection, database_name: str, avoided: frozenset[int]) -> Catalog:
+    held = [r["object"] for r in await connection.fetch(queries.HELD, list(avoided))] if avoided else []
+
     async def rows(query: str) -> list[Row]:
-        return list(await connection.fetch(query))
+        return list(await connection.fetch(query, *([held] if "$1" in query else ())))
 
     one = Strings()
     [database] = await rows(queries.DATABASE)
@@ -73,7 +105,7 @@ async def _read(connection: asyncpg.Connection, database_name: str) -> Catalog:
         await _optional(connection, queries.ROLE_SETTINGS),
         database["database"],
     )
-    columns = await _columns(connection, one)
+    columns = await _columns(connection, one, held)
     names = {oid: {c.number: c.name for c in cs} for oid, cs in columns.items()}
     facts = Facts(one, schemas, role_names, member, names)
 
@@ -82,7 +114,7 @@ async def _read(connection: asyncpg.Connection, database_name: str) -> Catalog:
     triggers = facts.triggers(await rows(queries.TRIGGERS))
     policies = facts.policies(await rows(queries.POLICIES))
     rules = facts.rules(await rows(queries.RULES))
-    statistics = facts.statistics(await _optional(connection, queries.STATISTICS))
+    statistics = facts.statistics(await _optional(connection, queries.STATISTICS, held))
     parents = grouped(await rows(queries.PARENTS), "child", "parent")
     keys = facts.partition_keys(await rows(queries.PARTITIONED), await rows(queries.KEY_COLUMNS))
     owned = {r["sequence"]: (r["relation"], r["number"]) for r in await rows(queries.OWNED_SEQUENCES)}
@@ -149,25 +181,26 @@ async def _read(connection: asyncpg.Connection, database_name: str) -> Catalog:
         builtin_functions=frozenset(one[r["name"]] for r in await rows(queries.BUILTIN_NAMES)),
         builtin_names=builtin_names,
         extensions=dict(sorted(extensions.values())),
+        locked=avoided & relations.keys(),
     )
 
 
-async def _optional(connection: asyncpg.Connection, query: str) -> list[Row]:
+async def _optional(connection: asyncpg.Connection, query: str, *given: object) -> list[Row]:
     """Facts that a hardened server may not let an ordinary login see: none then."""
     try:
         async with connection.transaction():
-            return list(await connection.fetch(query))
+            return list(await connection.fetch(query, *given))
     except asyncpg.InsufficientPrivilegeError:
         return []
 
 
-async def _columns(connection: asyncpg.Connection, one: Strings) -> dict[int, tuple[Column, ...]]:
+async def _columns(connection: asyncpg.Connection, one: Strings, held: list[int]) -> dict[int, tuple[Column, ...]]:
     """Every relation's live columns in order. By far the largest reading, so it comes in batches."""
     types = {(r["type"], r["modifier"]): one[r["name"]] for r in await connection.fetch(queries.COLUMN_TYPES)}
     collations = {r["oid"]: one[r["name"]] for r in await connection.fetch(queries.COLLATIONS)}
     found: dict[int, tuple[Column, ...]] = {}
     relation, gathered = 0, list[Column]()
-    async for row in connection.cursor(queries.COLUMNS, prefetch=BATCH):
+    async for row in connection.cursor(queries.COLUMNS, held, prefetch=BATCH):
         owner, number, name, type_oid, modifier, not_null, identity, generated, expression, *rest = row.values()
         collation, comment, inherited = rest
         if owner != relation:

@@ -3,16 +3,46 @@
 Knows the system catalogs (PostgreSQL docs, chapter 52) and their differences between versions; makes no connection.
 Every query runs as an ordinary login, under `search_path = ''`, so that what the server prints is qualified unless it
 is pg_catalog's; temporary and TOAST objects are left out everywhere. FIRST is the first oid that initdb does not give
-out (FirstNormalObjectId): what is at or above it is not PostgreSQL's own, whichever schema it is in.
+out (FirstNormalObjectId): what is at or above it is not PostgreSQL's own, whichever schema it is in. Queries that have
+definitions printed take $1, the objects (HELD) of which it is not done: the server would wait for somebody's lock.
 """
 
 from __future__ import annotations
 
+from redactor.catalog import UNREAD
+
 FIRST = 16384
+
+LOCKED = """
+SELECT DISTINCT l.relation
+  FROM pg_locks l
+  JOIN pg_class c ON c.oid = l.relation AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'
+ WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.pid <> pg_backend_pid()
+   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+"""Relations that nobody else may look at, or that somebody waits to have for himself: a newcomer waits behind him.
+
+What a transaction has made and not committed is locked as well; nobody sees that it is there.
+"""
+
+HELD = """
+SELECT unnest($1::oid[]) AS object
+UNION
+SELECT objid FROM pg_depend WHERE refclassid = 'pg_class'::regclass AND refobjid = ANY ($1::oid[])
+"""
+"""The locked relations $1, and the rules (views), policies, functions and the like whose texts name one of them."""
 
 _OURS = "nspname !~ '^pg_(temp|toast)'"
 _KINDS = "c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND c.relpersistence <> 't'"
 _FOREIGN = f"(n.nspname NOT IN ('pg_catalog', 'information_schema') OR %s.oid >= {FIRST})"
+
+
+def _printed(expression: str, relation: str, *others: str) -> str:
+    """An expression over that relation's columns as text; not where it, or one of the others, is held."""
+    held = f"ARRAY[{', '.join((relation, *others))}] && $1::oid[]"
+    printed = f"pg_get_expr({expression}, {relation})"
+    return f"CASE WHEN {expression} IS NULL THEN NULL WHEN {held} THEN '{UNREAD}' ELSE {printed} END"
+
 
 DATABASE = """
 SELECT current_database()::text AS name, current_setting('server_version_num')::int AS version,
@@ -53,7 +83,9 @@ def memberships(version: int) -> str:
 
 RELATIONS = f"""
 SELECT c.oid, c.relnamespace AS schema, c.relname::text AS name, c.relkind::text AS kind, c.relowner AS owner,
-       CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END AS definition,
+       CASE WHEN c.relkind IN ('v', 'm')
+             AND NOT EXISTS (SELECT FROM pg_rewrite w WHERE w.ev_class = c.oid AND ARRAY[c.oid, w.oid] && $1::oid[])
+         THEN pg_get_viewdef(c.oid) END AS definition,
        c.relispartition AS partition, c.relrowsecurity AS row_security, c.relforcerowsecurity AS force_row_security,
        c.reloptions AS options, d.description AS comment,
        CASE WHEN c.reltoastrelid <> 0 THEN
@@ -87,7 +119,8 @@ SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.collname) AS name
 COLUMNS = f"""
 SELECT a.attrelid AS relation, a.attnum AS number, a.attname::text AS name, a.atttypid AS type,
        a.atttypmod AS modifier, a.attnotnull AS not_null, a.attidentity <> '' AS identity,
-       a.attgenerated <> '' AS generated, pg_get_expr(f.adbin, f.adrelid) AS expression,
+       a.attgenerated <> '' AS generated,
+       CASE WHEN f.adrelid = ANY ($1::oid[]) THEN '{UNREAD}' ELSE pg_get_expr(f.adbin, f.adrelid) END AS expression,
        CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation ELSE 0 END AS collation,
        d.description AS comment, a.attinhcount > 0 AS inherited
   FROM pg_attribute a
@@ -100,21 +133,22 @@ SELECT a.attrelid AS relation, a.attnum AS number, a.attname::text AS name, a.at
  ORDER BY a.attrelid, a.attnum
 """
 
-CONSTRAINTS = """
+CONSTRAINTS = f"""
 SELECT conrelid AS relation, conname::text AS name, contype::text AS kind, conkey::int[] AS columns,
-       pg_get_constraintdef(oid) AS definition, confrelid AS foreign, confkey::int[] AS foreign_columns,
+       CASE WHEN contype IN ('c', 'x') AND conrelid = ANY ($1::oid[]) THEN '{UNREAD}'
+         ELSE pg_get_constraintdef(oid) END AS definition, confrelid AS foreign, confkey::int[] AS foreign_columns,
        confdeltype::text AS on_delete, confupdtype::text AS on_update
   FROM pg_constraint
  WHERE conrelid <> 0 AND contype IN ('p', 'u', 'c', 'f', 'x')
  ORDER BY conrelid, conname
 """
 
-INDEXES = """
+INDEXES = f"""
 SELECT i.indrelid AS relation, c.relname::text AS name, i.indexrelid AS oid, i.indisunique AS unique,
        i.indkey::int2[]::int[] AS columns, (i.indkey::int2[]::int[])[i.indnkeyatts:] AS included,
        coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_equal,
-       pg_get_expr(i.indexprs, i.indrelid) AS expressions,
-       pg_get_expr(i.indpred, i.indrelid) AS predicate,
+       {_printed("i.indexprs", "i.indrelid")} AS expressions,
+       {_printed("i.indpred", "i.indrelid")} AS predicate,
        EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
          AS constraint
   FROM pg_index i
@@ -125,23 +159,25 @@ SELECT i.indrelid AS relation, c.relname::text AS name, i.indexrelid AS oid, i.i
 
 TRIGGERS = f"""
 SELECT tgrelid AS relation, tgname::text AS name, tgfoid AS function, tgtype AS type, tgattr::int2[]::int[] AS columns,
-       CASE WHEN tgqual IS NOT NULL THEN pg_get_triggerdef(oid) END AS definition, tgargs AS arguments
+       CASE WHEN tgqual IS NULL THEN NULL WHEN tgrelid = ANY ($1::oid[]) THEN '{UNREAD}'
+         ELSE pg_get_triggerdef(oid) END AS definition, tgargs AS arguments
   FROM pg_trigger
  WHERE tgenabled <> 'D' AND (NOT tgisinternal OR (tgparentid <> 0 AND tgfoid >= {FIRST}))
  ORDER BY tgrelid, tgname
 """
 """Before 15 a partition's copy of a trigger counts as internal, as foreign keys' do; the latter call built-ins."""
 
-POLICIES = """
+POLICIES = f"""
 SELECT polrelid AS relation, polname::text AS name, polcmd::text AS command, polpermissive AS permissive,
-       pg_get_expr(polqual, polrelid) AS using, pg_get_expr(polwithcheck, polrelid) AS check, polroles AS roles
+       {_printed("polqual", "polrelid", "oid")} AS using,
+       {_printed("polwithcheck", "polrelid", "oid")} AS check, polroles AS roles
   FROM pg_policy
  ORDER BY polrelid, polname
 """
 
-RULES = """
+RULES = f"""
 SELECT ev_class AS relation, rulename::text AS name, ev_type::text AS event, is_instead AS instead,
-       pg_get_ruledef(oid) AS definition
+       CASE WHEN ARRAY[ev_class, oid] && $1::oid[] THEN '{UNREAD}' ELSE pg_get_ruledef(oid) END AS definition
   FROM pg_rewrite
  WHERE rulename <> '_RETURN' AND ev_enabled <> 'D'
  ORDER BY ev_class, rulename
@@ -149,9 +185,10 @@ SELECT ev_class AS relation, rulename::text AS name, ev_type::text AS event, is_
 
 PARENTS = "SELECT inhrelid AS child, inhparent AS parent FROM pg_inherits ORDER BY inhrelid, inhseqno"
 
-PARTITIONED = """
-SELECT partrelid AS relation, pg_get_partkeydef(partrelid) AS definition, partattrs::int2[]::int[] AS columns,
-       pg_get_expr(partexprs, partrelid) AS expressions
+PARTITIONED = f"""
+SELECT partrelid AS relation, partattrs::int2[]::int[] AS columns,
+       CASE WHEN partrelid = ANY ($1::oid[]) THEN '{UNREAD}' ELSE pg_get_partkeydef(partrelid) END AS definition,
+       {_printed("partexprs", "partrelid")} AS expressions
   FROM pg_partitioned_table
 """
 
@@ -192,9 +229,9 @@ SELECT d.objid AS function, d.refobjid AS source, d.refobjsubid AS number
  WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_class'::regclass
 """
 
-STATISTICS = """
+STATISTICS = f"""
 SELECT stxrelid AS relation, stxname::text AS name, stxkeys::int2[]::int[] AS columns,
-       pg_get_statisticsobjdef(oid) AS definition
+       CASE WHEN stxrelid = ANY ($1::oid[]) THEN '{UNREAD}' ELSE pg_get_statisticsobjdef(oid) END AS definition
   FROM pg_statistic_ext
  ORDER BY stxrelid, stxname
 """
@@ -214,7 +251,13 @@ SELECT DISTINCT p.proname::text AS name
 
 def functions(version: int) -> str:
     """All functions that are not PostgreSQL's own. SQL-standard bodies came with 14."""
-    body = "pg_get_function_sqlbody(p.oid)" if version >= 140000 else "NULL::text"
+    printed = "pg_get_function_sqlbody(p.oid)"
+    held = "p.oid = ANY ($1::oid[])"
+    if version < 140000:
+        # a parameter that nothing uses has no type
+        body = f"CASE WHEN {held} THEN NULL::text END"
+    else:
+        body = f"CASE WHEN p.prosqlbody IS NULL THEN NULL WHEN {held} THEN '{UNREAD}' ELSE {printed} END"
     return f"""
 SELECT p.oid, p.pronamespace AS schema, p.proname::text AS name, p.prokind::text AS kind, l.lanname::text AS language,
        p.proargtypes::oid[] AS arguments, p.proargnames AS argument_names, p.proargmodes::text[] AS argument_modes,

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from redactor import policy, review
-from redactor.catalog import Catalog
+from redactor.catalog import UNREAD, Catalog
 from redactor.cli import reading
 from redactor.cli.publishing import Published
 from redactor.config import Database, Upstream
@@ -133,6 +133,43 @@ async def test_the_edition_is_turned_whenever_answers_change(shop: str) -> None:
     seen.append(p.edition.of)
     await p.close()
     assert len({id(of) for of in seen}) == len(seen)
+
+
+async def test_what_somebody_has_locked_is_read_when_it_is_free(shop: str) -> None:
+    p = published(shop)
+    await run(shop, "CREATE TABLE till (id int DEFAULT 7)")
+    await p.refresh()
+    holder = await asyncpg.connect(shop)
+    transaction = holder.transaction()
+    await transaction.start()
+    await holder.execute("LOCK TABLE till")
+    await run(shop, "CREATE TABLE shelf (id int)")
+    await p.refresh()
+    assert has(p, "shelf")
+    assert default_of(p, "till") == UNREAD
+    watching = asyncio.create_task(p.watch(every=0.05))
+    try:
+        before = p.read_at
+        await asyncio.sleep(0.5)
+        assert p.read_at == before
+        await transaction.rollback()
+        async with asyncio.timeout(20):
+            while default_of(p, "till") != "7":  # noqa: ASYNC110 - there is no event to wait for
+                await asyncio.sleep(0.02)
+    finally:
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+    await holder.close()
+    await p.close()
+
+
+def default_of(p: Published, name: str) -> str | None:
+    judge = p.current()
+    assert isinstance(judge, Judged)
+    found = judge.catalog.relation(RelationName("public", name))
+    assert found is not None
+    return found.columns[0].default
 
 
 async def test_watch_notices_changes_made_elsewhere(shop: str) -> None:

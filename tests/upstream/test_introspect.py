@@ -12,10 +12,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from redactor.catalog import Catalog, Function, Relation, Role, digest
+from redactor.catalog import UNREAD, Catalog, Function, Relation, Role, digest
 from redactor.errors import UpstreamError
 from redactor.model import RelationName
-from redactor.upstream import connect, fingerprint, read_catalog
+from redactor.upstream import connect, fingerprint, introspect, locked, read_catalog
 from tests.servers import Server
 
 HARD = (Path(__file__).parent / "hard.sql").read_text()
@@ -362,19 +362,45 @@ async def test_a_function_put_into_pg_catalog_is_not_postgresqls_own(
         psql(postgres, hard, "DROP FUNCTION pg_catalog.lower(s.people)")
 
 
-async def test_reading_waits_for_nobody_for_ever(postgres: Server, reader: asyncpg.Connection, hard: str) -> None:
-    """What DDL of others holds locked is an error that says so, not a hang."""
+async def test_reading_waits_for_nobody(
+    postgres: Server, reader: asyncpg.Connection, hard: str, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What others hold locked is left unread, and all else is as ever."""
+    monkeypatch.setattr(introspect, "PATIENCE", 0.1)
     other = await asyncpg.connect(postgres.dsn(hard))
+    people, visits = of(catalog, "people"), of(catalog, "visits")
     try:
         async with other.transaction():
             await other.execute("LOCK s.people IN ACCESS EXCLUSIVE MODE")
-            await reader.execute("SET statement_timeout = '300ms'")
-            with pytest.raises(UpstreamError) as error:
-                await read_catalog(reader, "city")
-            assert error.value.private.startswith("57014")
+            found = await read_catalog(reader, "city")
+            assert await locked(reader) == {people.oid}
+    finally:
+        await other.close()
+    assert found.locked == {people.oid}
+    assert of(found, "directory").definition is None
+    assert of(found, "over").definition == of(catalog, "over").definition
+    assert of(found, "visits").columns == visits.columns
+    now = of(found, "people")
+    assert {(c.default, c.generated) for c in now.columns} <= {(None, None), (UNREAD, None), (None, UNREAD)}
+    assert [(c.name, c.type, c.default is None, c.generated is None) for c in now.columns] == [
+        (c.name, c.type, c.default is None, c.generated is None) for c in people.columns
+    ]
+    assert {i.predicate for i in now.indexes} == {None, UNREAD}
+    assert {t.condition for t in now.triggers} == {None, UNREAD}
+    assert {c.definition for c in now.constraints if c.kind == "c"} == {UNREAD}
+    assert not await locked(reader)
+    assert await read_catalog(reader, "city") == catalog
+
+
+async def test_a_reading_that_takes_too_long_is_an_error(
+    postgres: Server, reader: asyncpg.Connection, hard: str
+) -> None:
+    await reader.execute("SET statement_timeout = '1ms'")
+    try:
+        with pytest.raises(UpstreamError):
+            await read_catalog(reader, "city")
     finally:
         await reader.execute("RESET statement_timeout")
-        await other.close()
 
 
 async def test_the_digest_is_of_the_content(catalog: Catalog, reader: asyncpg.Connection) -> None:
@@ -394,6 +420,7 @@ async def test_the_digest_is_of_the_content(catalog: Catalog, reader: asyncpg.Co
         "builtin_functions": frozenset({"lower"}),
         "builtin_names": {},
         "extensions": {},
+        "locked": frozenset({people.oid}),
     }
     assert set(changed) == {f.name for f in fields(Catalog) if f.init}, "every field counts"
     digests = {digest(replace(catalog, **{name: value})) for name, value in changed.items()}  # type: ignore[arg-type]
