@@ -173,7 +173,15 @@ def _fits(spec: ValueSpec, value: str, folded: str, pack: Pack) -> bool:
 
 
 def _listed(folded: str, words: frozenset[str]) -> bool:
-    return folded in words or _code(folded) in words
+    known = _codes(words)
+    return folded in known or _code(folded) in known
+
+
+@lru_cache(maxsize=64)
+def _codes(words: frozenset[str]) -> frozenset[str]:
+    """The words, and the same without punctuation and blanks: `korea, south` is `KOREA-SOUTH` too."""
+    folded = frozenset(map(plain, words))
+    return folded | frozenset(code for code in map(_code, folded) if code)
 
 
 def _code(folded: str) -> str:

@@ -68,6 +68,29 @@ PROTECTED: dict[str, tuple[str, Maker]] = {
     "country codes, numbers": ("origin", one_of("484", "840", "320", "222", "340", "156", "608", "704", "004")),
     "countries": ("origin", one_of("Mexico", "Guatemala", "El Salvador", "China", "Philippines", "United States")),
     "countries, Spanish": ("origin", one_of("México", "Estados Unidos", "Haití", "Perú", "Afganistán", "Ucrania")),
+    "countries, French": (
+        "origin",
+        one_of("Mexique", "États-Unis", "Côte d’Ivoire", "Inde", "Viêt Nam", "Royaume-Uni"),
+    ),
+    "countries, Portuguese": (
+        "origin",
+        one_of("México", "Estados Unidos", "Guiné-Bissau", "Índia", "Vietnã", "Coreia do Sul"),
+    ),
+    "countries, Chinese and Korean": ("origin", one_of("中国", "美国", "墨西哥", "越南", "대한민국", "필리핀")),
+    "countries, as agencies write them": (
+        "origin",
+        one_of(
+            "KOREA, SOUTH", "CHINA MAINLAND", "BOSNIA-HERZEGOVINA", "CONGO DEM REP", "CENTRAL AFRICAN REPUBLIC", "USSR"
+        ),
+    ),
+    "nationalities, rarer": (
+        "origin",
+        one_of("Togolese", "Mauritanian", "Kyrgyz", "I-Kiribati", "Belizean", "Azerbaijani"),
+    ),
+    "nationalities, French": (
+        "origin",
+        one_of("Marocaine", "Ivoirien", "Haïtienne", "Brésilien", "Ukrainienne", "Malien"),
+    ),
     "nationalities": ("origin", one_of("Mexican", "Salvadoran", "Chinese", "Filipino", "Afghan", "American")),
     "restricted aid codes": ("programme", one_of("C1", "D2", "5F", "58", "3V", "1U", "7C", "D9", "M0")),
     "aid codes, mixed": ("programme", one_of("30", "34", "M1", "5F", "10", "1H", "60", "3V", "58", "38", "M3")),

@@ -96,6 +96,13 @@ def test_blanks_and_words_for_nothing_are_absent() -> None:
     assert (p.sampled, p.present, p.distinct) == (6, 1, 1)
 
 
+@pytest.mark.parametrize("name", ["country_names", "nationalities", "languages", "status_words", "id_kinds"])
+def test_a_list_has_whole_names(name: str) -> None:
+    # a name broken over two lines of the file would leave halves, that fit what is no country
+    halves = {"of", "and", "y", "de", "the", "central", "islands", "republic", "african republic", "man", "america"}
+    assert not halves & PACK.dictionaries[name]
+
+
 def test_rules() -> None:
     assert mrz_digit("520727") == "3"  # ICAO 9303-3, the specimen's date
     assert mrz("L898902C36UTO7408122F1204159ZE184226B<<<<<10")  # ICAO 9303-4, the specimen
