@@ -25,11 +25,15 @@ relations:
   public.addresses: {columns: {resident_id: {}, street: {}}}
   public.service_requests: {columns: {resident_id: {}, created_at: {}, status: {}}}
   public.permits: {columns: {owner_id: {}, kind: {}}}
+  public.open_accounts: {columns: {aid: {}, bid: {}, abalance: {}}}
   public.pgbench_accounts: {columns: {aid: {}, bid: {}, abalance: {}, filler: {tags: [document.ssn]}}}
   public.pgbench_branches: {columns: {bid: {}, bbalance: {}, filler: {}}}
   public.pgbench_tellers: {columns: {tid: {}, bid: {}, tbalance: {}, filler: {}}}
   public.pgbench_history: {columns: {tid: {}, bid: {}, aid: {}, delta: {}, mtime: {}, filler: {}}}
 """
+
+OPEN = "CREATE TABLE open_accounts AS SELECT aid, bid, abalance FROM pgbench_accounts ORDER BY aid"
+"""A table in which nothing is hidden, so that what asks for it is sent as it is."""
 
 POLICY = """\
 name: benchmark
@@ -78,6 +82,7 @@ def made(scale: int = 5) -> Iterator[Place]:
             pgbench = [cluster.binaries / "pgbench", "-i", "-q", "-s", str(scale), url]
             subprocess.run(pgbench, check=True, capture_output=True)
             asyncio.run(_administer(cluster, "GRANT INSERT ON pgbench_history TO ordinary"))
+            asyncio.run(_administer(cluster, OPEN))
             port = free_port()
             (directory / "catalog.yaml").write_text(CATALOG)
             (directory / "policy.yaml").write_text(POLICY)

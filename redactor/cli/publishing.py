@@ -22,6 +22,7 @@ from redactor.baseline import Baseline, follow, read, renew
 from redactor.catalog import Catalog
 from redactor.cli import oplog, reading
 from redactor.cli.judging import Usable, maker
+from redactor.cli.letting_go import let_go
 from redactor.config import Database
 from redactor.drift import Differences, compare
 from redactor.engine import Engine
@@ -76,6 +77,7 @@ class Published:
         self._told = asyncio.Event()
         self._begun = self._done = self._wanted = 0
         self._catching_up: asyncio.Task[None] | None = None
+        self._letting_go: set[asyncio.Task[None]] = set()
 
     @property
     def differences(self) -> Differences:
@@ -184,6 +186,10 @@ class Published:
 
     async def close(self) -> None:
         """Close redactor's own connection."""
+        for task in list(self._letting_go):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         if self._catching_up is not None:
             self._catching_up.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -234,8 +240,16 @@ class Published:
         return catalog, judge, baseline, compare(catalog, self._review)
 
     def _take(self, made: tuple[Catalog, Judge, Baseline, Differences]) -> None:
+        gone: list[object] = [self._judge, self._catalog, self._baseline, self._differences]
         self._catalog, self._judge, self._baseline, self._differences = made
         self.edition.turn()
+        while gone:
+            if gone[-1] is None or any(gone[-1] is part for part in made):
+                gone.pop()
+                continue
+            task = asyncio.create_task(let_go([gone.pop()]), name="let-go")
+            self._letting_go.add(task)
+            task.add_done_callback(self._letting_go.discard)
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None

@@ -32,7 +32,7 @@ async def read(url: str, name: str, known: Catalog) -> Catalog:
     async def work() -> Catalog:
         connection = await upstream.connect(url)
         try:
-            return await upstream.read_catalog(connection, name)
+            return await upstream.read_catalog(connection, name, known)
         finally:
             await connection.close(timeout=5)
 

@@ -9,6 +9,7 @@ also wait for locks; a reading does not: what is locked is left unread, and the 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import asyncpg  # type: ignore[import-untyped]
 
@@ -20,21 +21,23 @@ from redactor.upstream.facts import Facts, Row, Strings, grouped, reads_by, role
 ATTEMPTS = 10
 PATIENCE = 1.0
 """Seconds for which a lock that is in the way is waited for."""
-BATCH = 5000
-"""Rows of pg_attribute in memory at a time, before they are columns."""
+BATCH = 1000
+"""Rows of pg_attribute in memory at a time, before they are columns; while they are decoded no other thread runs."""
 
 
-async def read_catalog(connection: asyncpg.Connection, database_name: str) -> Catalog:
+async def read_catalog(connection: asyncpg.Connection, database_name: str, known: Catalog | None = None) -> Catalog:
     """Everything of the connected database that decides what a name means or what reading it reads.
 
     `database_name` is the name that clients connect to, which the catalog then bears; upstream's may be another.
     Raises UpstreamError. The login needs no privilege beyond CONNECT. Take a `fingerprint` before this, not after:
-    then DDL that comes in between shows as a change at the next look.
+    then DDL that comes in between shows as a change at the next look. `known`: an earlier reading; relations that are
+    as they were are its very objects.
 
     What others have locked for themselves (ALTER TABLE, VACUUM FULL ...) cannot be looked at while they do. Columns are
     known all the same; expressions and views over such a relation are texts that nothing can read, so that what
     depends on them counts as hidden. `Catalog.locked` has these relations: read again when `locked` says they are free.
     """
+    before = {} if known is None else known.relations
     for attempt in range(1, ATTEMPTS + 1):
         try:
             avoided = await _locked_for_long(connection)
@@ -42,7 +45,7 @@ async def read_catalog(connection: asyncpg.Connection, database_name: str) -> Ca
                 await connection.execute(
                     "SET LOCAL search_path = ''; SET LOCAL jit = off; SET LOCAL lock_timeout = '1s'"
                 )
-                return await _read(connection, database_name, avoided)
+                return await _read(connection, database_name, avoided, before)
         except asyncpg.LockNotAvailableError as error:
             # locked since we looked
             if attempt == ATTEMPTS:
@@ -83,7 +86,9 @@ def _plain(error: asyncpg.PostgresError) -> str:
     return f"{error.sqlstate}: {error.args[0] if error.args else ''}"
 
 
-async def _read(connection: asyncpg.Connection, database_name: str, avoided: frozenset[int]) -> Catalog:
+async def _read(
+    connection: asyncpg.Connection, database_name: str, avoided: frozenset[int], before: Mapping[int, Relation]
+) -> Catalog:
     held = [r["object"] for r in await connection.fetch(queries.HELD, list(avoided))] if avoided else []
 
     async def rows(query: str) -> list[Row]:
@@ -105,7 +110,7 @@ async def _read(connection: asyncpg.Connection, database_name: str, avoided: fro
         await _optional(connection, queries.ROLE_SETTINGS),
         database["database"],
     )
-    columns = await _columns(connection, one, held)
+    columns = await _columns(connection, one, held, before)
     names = {oid: {c.number: c.name for c in cs} for oid, cs in columns.items()}
     facts = Facts(one, schemas, role_names, member, names)
 
@@ -125,7 +130,7 @@ async def _read(connection: asyncpg.Connection, database_name: str, avoided: fro
         oid = r["oid"]
         key, key_columns = keys.get(oid, (None, ()))
         options = set(r["options"] or ())
-        relations[oid] = Relation(
+        made = Relation(
             oid=oid,
             schema=schemas[r["schema"]],
             name=one[r["name"]],
@@ -153,6 +158,12 @@ async def _read(connection: asyncpg.Connection, database_name: str, avoided: fro
             statistics=statistics.get(oid, ()),
             toast=tuple(r["toast"] or ()),
         )
+        old = before.get(oid)
+        relations[oid] = old if old is not None and old == made else made
+    # all at once they would hold the interpreter for as long as they are many
+    for many in (columns, names, constraints, indexes, triggers, policies, rules, statistics, keys, owned, reads):
+        while many:
+            many.popitem()
 
     builtin_names = {r["oid"]: one[r["name"]] for r in await rows(queries.BUILTINS)}
     return Catalog(
@@ -194,7 +205,9 @@ async def _optional(connection: asyncpg.Connection, query: str, *given: object) 
         return []
 
 
-async def _columns(connection: asyncpg.Connection, one: Strings, held: list[int]) -> dict[int, tuple[Column, ...]]:
+async def _columns(
+    connection: asyncpg.Connection, one: Strings, held: list[int], before: Mapping[int, Relation]
+) -> dict[int, tuple[Column, ...]]:
     """Every relation's live columns in order. By far the largest reading, so it comes in batches."""
     types = {(r["type"], r["modifier"]): one[r["name"]] for r in await connection.fetch(queries.COLUMN_TYPES)}
     collations = {r["oid"]: one[r["name"]] for r in await connection.fetch(queries.COLLATIONS)}
@@ -205,7 +218,7 @@ async def _columns(connection: asyncpg.Connection, one: Strings, held: list[int]
         collation, comment, inherited = rest
         if owner != relation:
             if gathered:
-                found[relation] = tuple(gathered)
+                found[relation] = _known(gathered, before.get(relation))
             relation, gathered = owner, []
         if expression is not None:
             expression = one[expression]
@@ -225,8 +238,14 @@ async def _columns(connection: asyncpg.Connection, one: Strings, held: list[int]
             )
         )
     if gathered:
-        found[relation] = tuple(gathered)
+        found[relation] = _known(gathered, before.get(relation))
     return found
+
+
+def _known(columns: list[Column], relation: Relation | None) -> tuple[Column, ...]:
+    """The columns: those that the relation had, where they are as they were."""
+    made = tuple(columns)
+    return relation.columns if relation is not None and relation.columns == made else made
 
 
 def _is_on(option: str, options: set[str]) -> bool:
