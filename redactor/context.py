@@ -22,6 +22,7 @@ from redactor.transitions import (
     DropTemps,
     Finish,
     Make,
+    Open,
     Own,
     Prepare,
     Release,
@@ -40,6 +41,10 @@ from redactor.transitions import (
 _NOTHING: Mapping[str, Prepare] = MappingProxyType({})
 _NONE: Mapping[str, None] = MappingProxyType({"identity": None, "order": None})
 _NOBODY: Mapping[str, Identity] = MappingProxyType({})
+
+_UNSEEN: Mapping[str, tuple[tuple[int, int], ...]] = MappingProxyType({})
+
+_CURSORS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,8 @@ class Context:
     presented: Mapping[str, Identity] = field(default_factory=lambda: _NOBODY)
     cursors: frozenset[tuple[str, str]] = frozenset()
     offered: tuple[Grant, ...] = ()
+    shown: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=lambda: _UNSEEN)
+    """Where the outputs of cursors come from (see `Open`). Not in `key()`: it is for drivers, and decides nothing."""
 
     @staticmethod
     def start(
@@ -228,6 +235,11 @@ class Context:
             case Declare(name, behalf):
                 others = frozenset(c for c in self.cursors if c[0] != name)
                 return replace(self, cursors=others | {(name, behalf)})
+            case Open(name, origins):
+                newest = {k: v for k, v in self.shown.items() if k != name}
+                if len(newest) >= _CURSORS:
+                    del newest[next(iter(newest))]
+                return replace(self, shown=MappingProxyType({**newest, name: origins} if origins else newest))
             case SchemaChanged() | Answer():
                 return self
             case _:

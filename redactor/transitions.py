@@ -152,6 +152,15 @@ class Declare:
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """DECLARE name CURSOR, some of whose outputs are masked columns. `origins`: (relation oid, attnum) of each output,
+    up to the last that is known; none: nothing of a cursor of that name that was there before holds for this one."""
+
+    name: str
+    origins: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SchemaChanged:
     """Something that others can see was made, altered or dropped: a new snapshot is needed. `roles`: who belongs to
     which role may have changed, too."""
@@ -169,5 +178,5 @@ class Answer:
 
 _Setting: TypeAlias = SetPath | SetEncoding | SetRole | SetIdentity | SetOrder | ResetAll
 _Block: TypeAlias = Begin | Finish | Savepoint | Release | RollbackTo
-_Object: TypeAlias = Make | Drop | DropTemps | Prepare | Deallocate | Declare | SchemaChanged | Answer
+_Object: TypeAlias = Make | Drop | DropTemps | Prepare | Deallocate | Declare | Open | SchemaChanged | Answer
 Transition: TypeAlias = _Setting | _Block | _Object

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import re
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
@@ -62,6 +63,8 @@ _OBJECT_KINDS = frozenset(
     }
 )
 """What defines objects and runs nothing that could change who belongs to which role."""
+
+_OF_CURSORS = re.compile(r"\s*(fetch|declare)\b", re.IGNORECASE)
 
 _FIRST_OF_USERS = 16384
 """Oids below are PostgreSQL's own (FirstNormalObjectId)."""
@@ -259,12 +262,14 @@ class Engine:
     def decide(self, requester: Requester, context: Context, text: str) -> Decision:
         """What is to become of a text in that context."""
         shelf = self._memory.shelf(requester, context, self._meaning)
-        known = shelf.get(text)
+        # what a cursor's rows are said to come from is not remembered
+        anew = bool(context.shown) and _OF_CURSORS.match(text) is not None
+        known = None if anew else shelf.get(text)
         if known is not None:
             self._pace.remembered[type(known)] += 1  # type: ignore[index]  # a text leads to a decision,
             return known  # type: ignore[return-value]  # pieces lead to a template
         parts: list[str] = []
-        if len(text) <= variants.LONGEST:
+        if len(text) <= variants.LONGEST and not anew:
             parts = variants.split(text)
             if len(parts) > 1:
                 template = shelf.get(tuple(parts[::2]))

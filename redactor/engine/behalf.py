@@ -19,7 +19,7 @@ from redactor.judge import TokenPlace
 from redactor.model import Identity, Problem
 from redactor.sql import grammar
 from redactor.sql.grammar import Node, Statement
-from redactor.transitions import Declare, Make, Own, SetIdentity, Transition
+from redactor.transitions import Declare, Make, Open, Own, SetIdentity, Transition
 
 if TYPE_CHECKING:
     from redactor.engine.reading import Reading
@@ -123,6 +123,8 @@ def stamped(transition: Transition, identity: Identity | None) -> Transition:
 
 def declared(reading: Reading, name: str) -> None:
     """A cursor was declared: its rows stay those of the end user on whose behalf that was done."""
+    if any(reading.origins) or name in reading.context.shown:
+        reading.transitions.append(Open(name, reading.origins))
     if reading.speaks:
         reading.transitions.append(Declare(name, reading.context.behalf))
 
@@ -130,9 +132,11 @@ def declared(reading: Reading, name: str) -> None:
 def fetch(reading: Reading, node: Node, statement: Statement) -> None:
     """FETCH and MOVE: from a cursor of the same end user."""
     del statement
+    name = node.get("portalname", "")
+    if not node.get("ismove"):
+        reading.origins = reading.context.shown.get(name, ())
     if not reading.speaks:
         return
-    name = node.get("portalname", "")
     declared = dict(reading.context.cursors).get(name)
     if declared is None:
         raise imitation("34000", f'cursor "{name}" does not exist')

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _CONTEXTUAL = frozenset({"ExecuteStmt", "CreateTableAsStmt", "ExplainStmt"})
 """Kinds whose meaning also hangs on what the session has prepared."""
 
+_OF_CURSORS = frozenset({"DeclareCursorStmt", "FetchStmt"})
+"""Kinds that also hang on which cursors show masked columns."""
+
 
 class Deciding:
     """One text on its way through."""
@@ -79,6 +82,7 @@ class Deciding:
                 if under is not None:
                     raise under
                 judge(reading, s, reading.again)
+                contextual |= s.kind in _OF_CURSORS and bool(context.shown)
             except Refused as e:
                 return self._refuse(s, e, grammar.shape(source)), contextual
             except RedactorError as e:

@@ -104,3 +104,39 @@ def test_columns_say_where_they_come_from(place: Place, how: str) -> None:
     got = place.agree(work)
     assert not [said for said in got if said[-1][3]]
     assert all(table for _, table, *_ in got[0][1][0])
+
+
+CURSORS = """
+DECLARE c CURSOR FOR SELECT * FROM people ORDER BY person_id
+FETCH 2 FROM c
+FETCH c
+MOVE 2 FROM c
+FETCH FORWARD 1 FROM c
+DECLARE d SCROLL CURSOR WITH HOLD FOR SELECT p.homeland AS h, upper(p.homeland), p.person_id FROM people p ORDER BY p.person_id
+FETCH ABSOLUTE 3 FROM d
+CLOSE c
+DECLARE c CURSOR FOR SELECT ward_id, upper(name) FROM wards ORDER BY ward_id
+FETCH 1 FROM c
+FETCH LAST IN d
+"""
+
+
+@pytest.mark.client("libpq", "columns of FETCH: their tables and numbers, from cursors made by DECLARE")
+@pytest.mark.parametrize("how", ["simple", "extended", "at once"])
+def test_cursors_say_where_their_columns_come_from(place: Place, how: str) -> None:
+    def work(a: Access) -> Any:
+        with psycopg.connect(a.url(), autocommit=True) as c:
+            if how == "at once":
+                c.pgconn.send_query(("BEGIN;" + ";".join(_lines(CURSORS))).encode())
+                got = []
+                while (r := c.pgconn.get_result()) is not None:
+                    got.append(told(r))
+                return got
+            run = c.pgconn.exec_ if how == "simple" else lambda sql: c.pgconn.exec_params(sql, [])
+            got = [told(run(b"BEGIN"))]
+            got += [told(run(sql.encode())) for sql in _lines(CURSORS)]
+            got += [told(run(sql)) for sql in (b"COMMIT", b"FETCH 1 FROM d", b"FETCH 1 FROM c", b"CLOSE ALL")]
+            return got
+
+    got = place.agree(work)
+    assert [column[1] > 0 for column in got[2][0]] == [True] * len(got[2][0])

@@ -20,7 +20,7 @@ from redactor.decision import Allow, Decision, Entry, Verdict, verdict_of
 from redactor.effects import Record
 from redactor.judge import Judge
 from redactor.model import Footprint, Grant, Problem, Requester
-from redactor.transitions import Deallocate, Finish, Prepare, SchemaChanged, Transition
+from redactor.transitions import Deallocate, Finish, Open, Prepare, SchemaChanged, Transition
 from redactor.wire.pg.encodings import codec_of
 from redactor.wire.pg.owed import CLOSE, PARSE, QUERY, SYNC, Expected, Prepared
 from redactor.wire.pg.place import Limits, Place
@@ -252,6 +252,8 @@ class Conversation:
                     key = self.bytes_of(name)
                     self.ahead.pop(key, None)
                     self.confirmed.pop(key, None)
+                    self._move_prepared(self.context.after(t))
+                case Open():
                     self._move_prepared(self.context.after(t))
                 case _:
                     self.move(self.context.after(t))

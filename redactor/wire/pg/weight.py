@@ -18,6 +18,7 @@ from redactor.transitions import (
     DropTemps,
     Finish,
     Make,
+    Open,
     Prepare,
     Release,
     ResetAll,
@@ -65,6 +66,7 @@ def weigh(transition: Transition) -> Weight:
             | Prepare()
             | Deallocate()
             | Declare()
+            | Open()
             | SchemaChanged()
         ):
             return Weight.HEAVY
