@@ -133,7 +133,13 @@ def _level(text: Text, select: Node, around: _Around, top: bool) -> None:
     keys = _keys(sources)
     known = len(sources) == 1 and isinstance(sources[0], Place) and sources[0].settled and "groupClause" not in select
     if around.arranges and not known:
-        _aggregates(text, select, keys)
+        collected = "havingClause" in select or any(
+            _collects(t["ResTarget"]["val"], around.aggregates) for t in select["targetList"]
+        )
+        grouped = "groupClause" in select
+        _aggregates(
+            text, select, keys, _grouped_columns(text, select, sources) if grouped else [] if collected else keys
+        )
     if not (outermost or picks) or _ordered_below(select, sources):
         return
     aggregates = around.aggregates
@@ -437,17 +443,36 @@ def _is_plain(target: Node) -> bool:
     return "A_Const" in target or (bool(words) and words[-1] in _ORDERED and "arrayBounds" not in named)
 
 
-def _aggregates(text: Text, select: Node, keys: list[str]) -> None:
-    """ORDER BY within aggregates that keep the order of their rows, and behind what numbers rows."""
+def _grouped_columns(text: Text, select: Node, sources: list[Place | str]) -> list[str]:
+    """The columns that a query groups by, in one way or several, as they are written: what its windows can order by."""
+    known = {c for s in sources if isinstance(s, Place) for c in s.columns}
+    out, stack = [], list(reversed(select["groupClause"]))
+    while stack:
+        kind, inner = next(iter(stack.pop().items()))
+        if kind in ("GroupingSet", "RowExpr"):
+            stack += reversed(inner.get("content", inner.get("args", ())))
+        elif kind == "ColumnRef":
+            names = [f["String"]["sval"] for f in inner["fields"] if "String" in f]
+            # a bare name that no relation has is that of an output, which a window does not know
+            if len(names) == 2 or (len(names) == 1 and names[0] in known):
+                first = text.at(inner["location"])
+                out.append(text.written(text.tokens[first].start, text.tokens[text.name_end(first) - 1].end))
+    return out
+
+
+def _aggregates(text: Text, select: Node, keys: list[str], windowed: list[str]) -> None:
+    """ORDER BY within aggregates that keep the order of their rows, and (`windowed`) behind what numbers rows."""
     if not keys:
         return
     for kind, inner in _own(*(select.get(clause, []) for clause in ("targetList", "havingClause", "sortClause"))):
         if kind == "FuncCall":
-            _call(text, inner, keys)
+            _call(text, inner, windowed if "over" in inner else keys)
 
 
 def _call(text: Text, call: Node, keys: list[str]) -> None:
     name = call["funcname"][-1]["String"]["sval"]
+    if not keys:
+        return
     opening = text.name_end(text.at(call["location"]))
     if "over" in call:
         if name in _PICKING | _KEEPING | _NUMBERING and not call["over"].keys() & {"name", "refname"}:

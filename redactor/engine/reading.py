@@ -13,7 +13,7 @@ from typing import Any
 from redactor.catalog import Function, Relation
 from redactor.context import Context
 from redactor.decision import NOWHERE, Decision, Origin
-from redactor.engine import behalf, hiding, opening, ordering, returning, rows, sensitivity, writing
+from redactor.engine import behalf, describing, hiding, opening, ordering, returning, rows, sensitivity, writing
 from redactor.engine.constants import boolean, constant, only_settings, picked_setting
 from redactor.engine.refusal import Refused, imitation, of_gap, of_kind, of_reading, of_use
 from redactor.engine.text import Text
@@ -114,7 +114,7 @@ class Reading:
             hiding.hide(self.text, ref, shield, found, starless, self.world.written)
         if hidden:
             hiding.complete_groups(self.text, found.groups, hidden)
-            rows.keep_types(self.text, hidden, found, self._from_of)
+            rows.keep_types(self.text, hidden, found, self._rows_of)
         sort = ordered and output and any(self.lies(ref) for ref in found.relations)
         if writes:
             writing.judge(self, node, found)
@@ -126,7 +126,7 @@ class Reading:
                 self.transitions.append(Answer(word))
                 self.kind = "SelectStmt" if whole else ""
         if output and (hidden or guarded):
-            self.origins = Origins(self._facts_of).of(node)
+            self.origins = Origins(self._facts_of, *describing.of(self.world.catalog)).of(node)
 
     def lies(self, ref: RelationRef) -> bool:
         """Whether the rows of a relation lie where hidden values have them lie."""
@@ -293,6 +293,10 @@ class Reading:
     def _from_of(self, select: Node) -> dict[str, tuple[str, ...] | None]:
         """What a SELECT's own FROM gives names to."""
         return self.sources(select.get("fromClause", []), select)
+
+    def _rows_of(self, select: Node) -> dict[str, tuple[str, ...] | None]:
+        """The same, with the columns of functions where they are known; for what is shown, not for what is hidden."""
+        return describing.completed(self.world.catalog, select, self._from_of(select))
 
     def _is_own(self, node: Node) -> bool:
         known = self._bindings.get(id(node))

@@ -22,6 +22,12 @@ Columns = tuple[Named, ...] | None
 Facts = Callable[[Node], tuple[int, Columns]]
 """Given a RangeVar that is not a CTE: its oid and its columns."""
 
+FunctionNames = Callable[[Node], tuple[str, ...] | None]
+"""Given a RangeFunction: the names of its columns."""
+
+Keeps = Callable[[Node, Origin], bool]
+"""Given a TypeName and a column: whether a cast to it leaves the column what it is."""
+
 
 @dataclass(slots=True)
 class _Level:
@@ -40,8 +46,10 @@ _MODIFYING = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
 class Origins:
     """One statement's origins."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, functions: FunctionNames, keeps: Keeps) -> None:
         self._facts = facts
+        self._functions = functions
+        self._keeps = keeps
         self._top: Node = {}
 
     def of(self, node: Node) -> tuple[Origin, ...]:
@@ -136,6 +144,10 @@ class Origins:
         if fields:
             found = _row(fields[-2], level)
             return _column(fields[-1], found[1]) or NOWHERE if found is not None else NOWHERE
+        cast = value.get("TypeCast")
+        if cast is not None:
+            inside = self._origin(cast["arg"], level)
+            return inside if inside[1] and self._keeps(cast["typeName"], inside) else NOWHERE
         indirection = value.get("A_Indirection", {})
         parts = indirection.get("indirection", ())
         if len(parts) == 1 and "String" in parts[0]:
@@ -170,6 +182,10 @@ class Origins:
                 return columns, {alias["aliasname"]: (0, columns)} if alias else {}
             case "JoinExpr":
                 return self._join(node, level, ctes)
+            case "RangeFunction" if (names := self._functions(node)) is not None:
+                given = tuple((n, NOWHERE) for n in names)
+                alias = node.get("alias", {}).get("aliasname")
+                return given, {alias: (0, given)} if alias else {}
             case _:
                 name = node.get("alias", {}).get("aliasname")
                 return None, {name: (0, None)} if name else {}

@@ -17,9 +17,9 @@ published sources were (`tests/clients/imitated`). What is not installed is skip
 
 What an application may notice:
 
-- a masked column of a FETCH from a cursor that DECLARE made comes from no table, as a computed one;
 - a whole row by its name (`SELECT p FROM people p`) has the type `record` instead of its table's where it is grouped
-  by, where FROM holds a function, and where a column's domain could refuse a mask other than NULL;
+  by, where FROM holds a function whose columns are not known (unnest, user's functions that give records), and where
+  a column's domain could refuse a mask other than NULL;
 - rows of a table with hidden columns that are asked for in no order come in the order of its primary key;
 - DETAIL is left out of an error that would show a whole row of such a table;
 - a new row may be given values for hidden columns (which come back masked, RETURNING included), but where these are

@@ -35,6 +35,15 @@ SELECT DISTINCT p.person_id, p.homeland FROM people p ORDER BY 1 LIMIT 3
 SELECT max(p.name), p.homeland FROM people p GROUP BY p.person_id, p.homeland ORDER BY p.person_id LIMIT 2
 SELECT xmin IS NULL, tableoid, * FROM people ORDER BY person_id LIMIT 2
 SELECT p.xmin IS NULL, p.*, w.name FROM people p, wards w WHERE p.ward_id = w.ward_id ORDER BY p.person_id LIMIT 2
+SELECT homeland, g FROM people, generate_series(1, 2) g WHERE person_id = 1 ORDER BY g
+SELECT name, homeland, h, n FROM people, jsonb_each(prefs) WITH ORDINALITY AS e(h, v, n) WHERE person_id = 1 ORDER BY n
+SELECT homeland, b.tickets FROM people JOIN busiest(3) b USING (person_id) ORDER BY person_id
+SELECT homeland::varchar, homeland::varchar(60), points::int, points::int8 FROM people WHERE person_id = 1
+SELECT tongues::text[], tongues::text, permit::permit_no, permit::text FROM people WHERE person_id = 1
+SELECT CAST(standing AS standing), standing::text, papers::jsonb, papers::json FROM people WHERE person_id = 1
+SELECT waiver::numeric, waiver::numeric(10,2), waiver::numeric(9, 2), name::text FROM people WHERE person_id = 1
+SELECT residence::daterange, last_entry::timestamptz, arrived::timestamp FROM people WHERE person_id = 1
+SELECT x.h::varchar AS i FROM (SELECT homeland::character varying AS h FROM people WHERE person_id = 1) x
 UPDATE people SET name = name WHERE person_id = 1 RETURNING *
 UPDATE people SET name = name WHERE person_id = 1 RETURNING homeland, standing AS s, person_id
 SELECT oid, relname, reltuples IS NULL FROM pg_class WHERE relname = 'wards'
@@ -50,6 +59,9 @@ SELECT (array_agg(p ORDER BY person_id))[1] FROM people p WHERE person_id < 3
 SELECT p FROM people p WHERE person_id = 1 UNION ALL SELECT q FROM people q WHERE person_id = 2
 SELECT x.p FROM (SELECT p FROM people p WHERE person_id = 1) x
 SELECT array(SELECT p FROM people p ORDER BY person_id LIMIT 2)
+SELECT p, g FROM people p, generate_series(1, 2) g WHERE person_id = 1 ORDER BY g
+SELECT p, b.tickets FROM busiest(2) b JOIN people p USING (person_id) ORDER BY p.person_id
+SELECT (array_agg(p))[1], e.value FROM people p, jsonb_array_elements('[1]') e WHERE person_id = 1 GROUP BY e.value
 SELECT coalesce(p, NULL), pg_typeof(p), pg_typeof(permit), permit FROM people p WHERE person_id = 1
 SELECT s FROM standings s ORDER BY person_id LIMIT 2
 SELECT row_to_json(p), to_jsonb(p), p::text FROM people p WHERE person_id = 1
@@ -112,7 +124,7 @@ FETCH 2 FROM c
 FETCH c
 MOVE 2 FROM c
 FETCH FORWARD 1 FROM c
-DECLARE d SCROLL CURSOR WITH HOLD FOR SELECT p.homeland AS h, upper(p.homeland), p.person_id FROM people p ORDER BY p.person_id
+DECLARE d SCROLL CURSOR WITH HOLD FOR SELECT homeland AS h, upper(homeland), person_id FROM people ORDER BY person_id
 FETCH ABSOLUTE 3 FROM d
 CLOSE c
 DECLARE c CURSOR FOR SELECT ward_id, upper(name) FROM wards ORDER BY ward_id

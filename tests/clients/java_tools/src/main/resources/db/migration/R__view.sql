@@ -1,0 +1,1 @@
+CREATE OR REPLACE VIEW boat_names AS SELECT name FROM boats;
