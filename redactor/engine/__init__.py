@@ -361,7 +361,8 @@ class Engine:
             if folding.holds(folded, statements, reached):
                 text = Text(folded.source, folded.cuts)
                 found = self._judged(requester, world, context, text, statements)
-                if not reached:
+                # what is put back is as it was written, and so must the comparisons be that stand for it
+                if not reached and not any(c.since is not None and text.touched(c.since, c.at) for c in folded.cuts):
                     return found
         try:
             statements = grammar.parse(source)

@@ -155,6 +155,10 @@ class Text:
         """Whether anything was changed."""
         return bool(self._edits or self._suggested)
 
+    def touched(self, start: int, end: int) -> bool:
+        """Whether anything is changed between two offsets, or at them."""
+        return any(a <= end and start <= b for a, b, _ in self.edits())
+
     def render(self, start: int = 0, end: int | None = None) -> bytes:
         """The text between two offsets with its edits."""
         end = len(self.source) if end is None else end

@@ -42,6 +42,11 @@ def items(n: int, random: Random) -> str:
     return ",".join(blank() + random.choice(ATOMS) + blank() for _ in range(n))
 
 
+def arms(n: int, random: Random, name: str) -> str:
+    constants = [a for a in ATOMS if a[0] in "'0123456789"]
+    return " OR ".join(f"{name} = {random.choice(constants)}" for _ in range(n))
+
+
 def texts(random: Random) -> list[str]:
     return [
         f"INSERT INTO permits (permit_id, kind) VALUES {rows(400, random)}",
@@ -64,6 +69,20 @@ def texts(random: Random) -> list[str]:
         f"INSERT INTO residents (full_name, alien_number) VALUES ('x', NULL), {rows(300, random)}, (NULL, DEFAULT)",
         "INSERT INTO residents (full_name, alien_number) VALUES " + ", ".join(["('somebody', NULL)"] * 200),
         "INSERT INTO residents (full_name, alien_number) VALUES " + ", ".join(["('x', NULL)"] * 200) + ", ('', '7')",
+        "INSERT INTO residents (full_name, alien_number) VALUES ('a', '1'), (NULL, '2'), "
+        + ", ".join(["('x', NULL)"] * 200),
+        "INSERT INTO residents (full_name, unit) VALUES ('a', NULL), ('b', null), "
+        + ", ".join(["(NULL,NULL), ('x', 'y')"] * 200),
+        f"SELECT * FROM residents WHERE {arms(300, random, 'resident_id')}",
+        f"SELECT full_name FROM residents r WHERE {arms(300, random, 'r.unit')} LIMIT 3",
+        f"SELECT full_name FROM residents WHERE {arms(300, random, 'alien_number')}",
+        f"SELECT full_name FROM residents r WHERE unit = 'x' AND {arms(300, random, 'r.alien_number')} AND true",
+        f"UPDATE permits SET kind = 'x' WHERE {arms(200, random, 'permit_id')} RETURNING *",
+        f"UPDATE residents SET full_name = 'x' WHERE ({arms(200, random, 'resident_id')}) RETURNING *; SELECT 1",
+        f"SELECT public.residents.* FROM public.residents WHERE {arms(200, random, 'public.residents.unit')}",
+        f"SELECT '{arms(200, random, 'unit').replace(chr(39), '')}', residents.* FROM residents",
+        f"SELECT count(*) FILTER (WHERE {arms(200, random, 'unit')}), unit FROM residents GROUP BY unit",
+        f"SELECT * FROM residents WHERE {arms(200, random, 'residents')}",
     ]  # fmt: skip
 
 
@@ -124,6 +143,23 @@ def test_what_is_no_list_of_constants_is_not_taken_for_one(text: str) -> None:
     source = text.format(", ".join(["7"] * 500)).encode()
     folded = folding.fold(source)
     assert folded is None or not folding.holds(folded, grammar.parse(folded.source), set())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT '{}' FROM t",
+        "SELECT 1 /* {} */ FROM t",
+        "SELECT $$ {} $$ FROM t",
+        'SELECT a AS "{}" FROM t',
+        "SELECT 1 FROM t WHERE {} + 1",
+    ],
+)
+def test_what_is_no_row_of_comparisons_is_not_taken_for_one(text: str) -> None:
+    source = text.format(" OR ".join(f"a = {n}" for n in range(300))).encode()
+    folded = folding.fold(source)
+    assert folded is not None
+    assert folding.holds(folded, grammar.parse(folded.source), set()) == text.endswith("+ 1")
 
 
 def test_a_large_insert_takes_little_room(town: Town) -> None:
