@@ -34,18 +34,18 @@ def judge(reading: Reading, node: Node, statement: Statement) -> None:
     if expressions is None:
         why = "dynamic SQL, transaction control and what an error's details say cannot be judged from here"
         raise of_kind("this DO block", why, _ASK)
-    telling = _telling_names(reading.world)
+    telling = telling_names(reading.world)
     if telling:
         # a table of the session's own may have such a column
         telling |= {o.name for o in reading.context.now.owns}
-    if telling is None or _may_name(given["as"], telling):
+    if telling is None or may_name(given["as"], telling):
         # which type a variable has is not in the tree
         raise of_kind("DO", "a type or cast of this database reads protected data when a value is made", _ASK)
     for text in expressions:
         _judge_embedded(reading, text, own_relations=not telling)
 
 
-def _telling_names(world: World) -> frozenset[str] | None:
+def telling_names(world: World) -> frozenset[str] | None:
     """The names of which a block must hold one to come by a value whose making or casting reads something hidden: of
     types, of relations with a column of one, of functions and operators that take or give one. None: no name is needed.
     """
@@ -74,7 +74,7 @@ def _is_builtin(catalog: Catalog, oid: int) -> bool:
     return t is None or t.schema == "pg_catalog"
 
 
-def _may_name(body: str, names: frozenset[str]) -> bool:
+def may_name(body: str, names: frozenset[str]) -> bool:
     """Whether one of the names is anywhere in the text, in words, in strings and in comments too, however written: as
     part of another, with quotes, in escapes. A cursor may bring rows of what is named elsewhere.
     """

@@ -23,7 +23,7 @@ _TABLE_PARTS = frozenset(
     {
         *("CreateStmt", "Constraint", "TableLikeClause", "PartitionSpec", "PartitionElem", "PartitionBoundSpec"),
         *("AlterTableStmt", "AlterTableCmd", "IndexStmt", "PartitionCmd", "CreateDomainStmt", "CompositeTypeStmt"),
-        "ReplicaIdentityStmt",
+        *("ReplicaIdentityStmt", "ATAlterConstraint", "CreateStatsStmt", "StatsElem"),
     }
 )
 _ASK = "Ask an owner whose policy role has may_ddl."
@@ -162,7 +162,7 @@ def create_table(reading: Reading, node: Node, statement: Statement) -> None:
     for like in likes:
         _check_like(reading, like)
     _check(reading, {"CreateStmt": {**rest, "inhRelations": [], "tableElts": _without_likes(node)}})
-    _check_keys(reading, node)
+    _check_keys(reading, node, relation)
     if node.get("inhRelations") or "ofTypename" in node:
         columns = None
     known = None if columns is None else tuple(columns)
@@ -218,6 +218,10 @@ def _check_parents(reading: Reading, parents: Iterable[Node], partition: bool) -
 
 def _check_like(reading: Reading, like: Node) -> None:
     ref = _ref(like["relation"])
+    if reading.names.relation(ref.schema, ref.name) is None and any(
+        o.kind == "type" and o.name == ref.name and ref.schema in (None, o.schema) for o in reading.context.now.owns
+    ):
+        return
     relation = reading.resolve(ref, located=False)
     for c in relation.columns if relation is not None else ():
         made = reading.world.catalog.types.get(c.type_oid)
@@ -231,11 +235,20 @@ def _check_like(reading: Reading, like: Node) -> None:
         )
 
 
-def _check_keys(reading: Reading, node: Node) -> None:
-    """A foreign key asks of every value whether it is there: none to hidden columns or rows."""
+def _is_itself(reading: Reading, named: Node, made: Node) -> bool:
+    """Whether a name in a new table's definition means that table."""
+    schema, temporary = _place(reading, made)
+    first = "pg_temp" if temporary else reading.names.schema_of_new()
+    return bool(named["relname"] == made["relname"]) and (named.get("schemaname") or first) == schema
+
+
+def _check_keys(reading: Reading, node: Node, made: Node | None = None) -> None:
+    """A foreign key asks of every value whether it is there: none to hidden columns or rows. `made`: the new table."""
     for kind, constraint in walk(node):
         if kind != "Constraint" or "pktable" not in constraint:
             continue
+        if made is not None and _is_itself(reading, constraint["pktable"], made):
+            continue  # to the new table itself
         relation = reading.resolve(_ref(constraint["pktable"]), located=False)
         if relation is None:
             continue
@@ -355,6 +368,16 @@ def create_index(reading: Reading, node: Node, statement: Statement) -> None:
     del statement
 
 
+def create_statistics(reading: Reading, node: Node, statement: Statement) -> None:
+    """CREATE STATISTICS on what the session made itself, or on what hides nothing."""
+    for item in node.get("relations", ()):
+        found = _must_be_own(reading, item["RangeVar"], "CREATE STATISTICS") if "RangeVar" in item else None
+        if "RangeVar" not in item or (found is not None and not reading.world.shield(found).open):
+            raise of_kind("CREATE STATISTICS", "what it counts could be protected", _ASK)
+    _check(reading, {"exprs": node.get("exprs", [])})
+    del statement
+
+
 def alter_table(reading: Reading, node: Node, statement: Statement) -> None:
     """ALTER TABLE of what the session made itself, and ALTER INDEX."""
     relation = node["relation"]
@@ -401,6 +424,8 @@ def rename(reading: Reading, node: Node, statement: Statement) -> None:
     if found is not None:
         altering.renamed(reading, found, node)
     own = reading.own(_ref(node["relation"], Role.OTHER))
+    if node.get("renameType") == "OBJECT_TABCONSTRAINT":
+        return
     if own is not None and node.get("renameType") != "OBJECT_COLUMN":
         reading.transitions += [
             Drop(own.schema, own.name),

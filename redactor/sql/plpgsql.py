@@ -117,6 +117,24 @@ def reads(f: Function, derivation: Reader) -> Taint:
 
 def block(body: str) -> list[str] | None:
     """The queries and expressions of a DO block, each as a statement's text; None: not all that it does is in them."""
+    return _texts(body, "", "void")
+
+
+def texts(f: Function) -> list[str] | None:
+    """The same of a function's body. Cursors may be others', and diagnostics tell of the caller."""
+    if "cursor" in f.body.lower() or "diagnostics" in f.body.lower():
+        return None
+    arguments = ", ".join(f"{identifier(n)} text" for n in dict.fromkeys(f.argument_names) if n)
+    problem: RedactorError | None = None
+    for returns in (*(() if arguments else ("trigger",)), "void", "text", "SETOF record"):
+        try:
+            return _texts(f.body, arguments, returns)
+        except RedactorError as e:
+            problem = e
+    raise problem or RedactorError("a body that cannot be read")
+
+
+def _texts(body: str, arguments: str, returns: str) -> list[str] | None:
     tag = "redactor"
     while f"${tag}$" in body:
         tag += "x"
@@ -125,7 +143,7 @@ def block(body: str) -> list[str] | None:
     while row in body:
         row += "_"
     read = _ROW_OF.sub(row, body)
-    text = f"CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS ${tag}${read}${tag}$"
+    text = f"CREATE FUNCTION f({arguments}) RETURNS {returns} LANGUAGE plpgsql AS ${tag}${read}${tag}$"
     (found,) = grammar.plpgsql(text.encode())
     function = found.get("PLpgSQL_function", {})
     variables = [d for d in function.get("datums", ()) if "PLpgSQL_var" in d]

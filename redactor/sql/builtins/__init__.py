@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from importlib.resources import files
 from typing import Any, TypeAlias
 
@@ -215,6 +216,32 @@ def load() -> Builtins:
         _settings_from(_facts("pg_settings"), _judged("settings")["group"]),
         {e["name"]: _extension_from(e) for e in _judged("extensions")["extension"]},
     )
+
+
+@cache
+def steady() -> frozenset[str]:
+    """Functions that give a result and do nothing else, and tell of no session or catalog."""
+    rows = _facts("pg_proc")
+    fixed = {name for name, _, _, volatilities, *_ in rows if volatilities == "i"}
+    stable = {name for name, _, _, volatilities, *_ in rows if set(volatilities) <= {"i", "s"}}
+    return frozenset(fixed | {n for n in stable if not n.startswith(_TELLING) and "cursor" not in n} | _FRESH)
+
+
+_TELLING = (
+    "pg_",
+    "current_",
+    "has_",
+    "inet_",
+    "txid_",
+    "to_reg",
+    "currtid",
+    "col_",
+    "obj_",
+    "row_security",
+    "ts_",
+    "query_",
+)
+_FRESH = frozenset({"random", "gen_random_uuid", "uuidv4", "uuidv7", "clock_timestamp"})
 
 
 def _facts(name: str) -> list[list[str]]:
