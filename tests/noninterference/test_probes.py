@@ -20,8 +20,8 @@ from tests.noninterference.play import Target
 from tests.servers import Server
 
 TIMEOUT = 10.0
-CLOCK = {"error-030"}
-"""Attacks that show the time, and so are never the same twice."""
+CLOCK = {"error-030", "function-075"}
+"""Attacks that show the time, the second by the statistics of statements, and so are never the same twice."""
 
 
 @pytest.fixture(scope="session", params=[18, 15], ids=["postgres18", "postgres15"])
@@ -57,6 +57,10 @@ def _wrong(findings: list[judge.Finding]) -> str:
     return "\n".join([f"{len(lines)} of {len(findings)} probes", *lines])
 
 
+LARGE = {"shadow-019", "wire2-087"}
+"""Attacks with 100,000 rows and more: the quick tests have others of their kind."""
+
+
 def _attacks(pair: city.Pair, proxy: str, probes: list[Probe]) -> None:
     a, b = _target(pair, "city_a", proxy), _target(pair, "city_b", proxy)
     with judge.Keeper(pair, ("city_a", "city_b")) as keeper:
@@ -76,7 +80,8 @@ def _harmless(pair: city.Pair, proxy: str, probes: list[Probe]) -> None:
 
 @pytest.mark.parametrize("half", [0, 1])
 def test_no_attack_tells_the_cities_apart(pair: city.Pair, proxy: str, half: int) -> None:
-    _attacks(pair, proxy, _part(pair, corpus.ATTACKS, 6)[half::2])
+    probes = [p for p in _part(pair, corpus.ATTACKS, 6) if p.id not in LARGE]
+    _attacks(pair, proxy, probes[half::2])
 
 
 PLAIN = {"apps": 3, "errs": 3, "sessions": 3, "breadth": 10}
@@ -98,7 +103,7 @@ two databases made alike do not agree on for long: where rows lie, numbers of ob
 reading of a catalog holds for a moment. An unknown version of the protocol is answered with our own range of it; a
 server that was built with GSSAPI waits for what no client of ours sends."""
 
-LIES = re.compile(r"heap-order-[0-9]+|function-075")
+LIES = re.compile(r"heap-order-[0-9]+")
 """What shows where rows lie: two equal cities do so alike only when they are fresh."""
 
 
