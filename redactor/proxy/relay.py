@@ -1,16 +1,16 @@
 """One client and its one server connection: bytes to the session, the session's effects to the sockets.
 
-Knows transports, waiting and back-pressure; knows no message. Keeps: effects are performed strictly in their order,
-so what stands behind a `Record` leaves only once the entry is durable; while one session waits the others go on; what
-waits in memory is bounded, since neither side is read while the other does not take what it is sent.
+Knows transports, waiting and back-pressure; knows no message, and leaves to `errands` what has to be asked elsewhere.
+Keeps: effects are performed strictly in their order, so what stands behind a `Record` leaves only once the entry is
+durable; while one session waits the others go on; what waits in memory is bounded, since neither side is read while
+the other does not take what it is sent.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, assert_never, cast
@@ -30,10 +30,9 @@ from redactor.effects import (
     ToClient,
     ToServer,
 )
-from redactor.errors import LogUnavailable, RedactorError, UpstreamError
+from redactor.errors import LogUnavailable, RedactorError
 from redactor.model import Problem
-from redactor.proxy import certificates, upstream
-from redactor.proxy.serverside import ServerSide, cancel
+from redactor.proxy import certificates, errands, upstream
 from redactor.wire.pg import Channel, Session
 from redactor.wire.pg.passage import Passage
 
@@ -47,49 +46,52 @@ _LINGER = 5.0
 
 
 class Relay(asyncio.Protocol):
-    """The client's connection, and what is done for it. `done` is called once, when both connections have ended."""
+    """The client's connection, and what is done for it. `done` is called once, when both connections have ended.
+
+    What has no underscore is for `errands`, of which one at a time is under way.
+    """
 
     __slots__ = (
         "_busy",
-        "_client",
         "_client_full",
-        "_client_gone",
-        "_client_paused",
-        "_clock",
         "_closing",
         "_deadline",
         "_done",
         "_durable",
-        "_entered",
         "_handed",
         "_heard",
-        "_id",
         "_key",
-        "_loop",
         "_lost",
         "_passage",
         "_quiet",
-        "_server",
         "_server_full",
-        "_server_paused",
-        "_services",
-        "_session",
         "_todo",
         "_todo_size",
         "_work",
+        "client",
+        "client_gone",
+        "client_paused",
+        "clock",
+        "entered",
+        "id",
+        "loop",
+        "server",
+        "server_paused",
+        "services",
+        "session",
     )
 
     def __init__(self, services: Services, done: Callable[[Relay], None]) -> None:
-        self._services = services
-        self._clock = services.clock
+        self.services = services
+        self.clock = services.clock
         self._done = done
-        self._loop = asyncio.get_running_loop()
-        self._client: asyncio.Transport | None = None
-        self._server: asyncio.Transport | None = None
-        self._session = Session("", services.places.get)
+        self.loop = asyncio.get_running_loop()
+        self.client: asyncio.Transport | None = None
+        self.server: asyncio.Transport | None = None
+        self.session = Session("", services.places.get)
         self._passage: Passage | None = None
-        self._id = services.new_id()
-        self._entered = False
+        self.id = services.new_id()
+        self.entered = False
         self._heard = True
         self._quiet = 0.0
         self._todo: deque[Effect] = deque()
@@ -102,8 +104,8 @@ class Relay(asyncio.Protocol):
         self._lost = False
         self._work: asyncio.Task[None] | None = None
         self._client_full = self._server_full = False
-        self._client_paused = self._server_paused = False
-        self._client_gone = False
+        self.client_paused = self.server_paused = False
+        self.client_gone = False
         self._closing = False
         self._key: bytes | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -111,47 +113,47 @@ class Relay(asyncio.Protocol):
     # -------------------------------------------------------------- what is heard
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._client = cast(asyncio.Transport, transport)
+        self.client = cast(asyncio.Transport, transport)
         upstream.tune(transport)
-        settings, tls = self._services.settings, self._services.front.tls
+        settings, tls = self.services.settings, self.services.front.tls
         peer = transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else "local"
-        self._session = Session(
-            self._id,
-            self._services.places.get,
+        self.session = Session(
+            self.id,
+            self.services.places.get,
             address,
             tls is not None,
             settings.limits,
         )
-        self._services.counters.sessions += 1
-        self._services.counters.active += 1
-        self._deadline = self._loop.call_later(settings.login_timeout, self._late)
+        self.services.counters.sessions += 1
+        self.services.counters.active += 1
+        self._deadline = self.loop.call_later(settings.login_timeout, self._late)
         secure = transport.get_extra_info("ssl_object")
         if secure is not None:
             # TLS from the first byte: only who names the protocol is surely no stranger to it (ALPN)
             if secure.selected_alpn_protocol() != certificates.ALPN:
-                self._client.abort()
+                self.client.abort()
                 return
-            self._session.tls_started(self._channel())
+            self.session.tls_started(self.channel())
 
-    def _channel(self) -> Channel:
+    def channel(self) -> Channel:
         """What is known of the client by its TLS."""
-        assert self._client is not None
-        secure, tls = self._client.get_extra_info("ssl_object"), self._services.front.tls
+        assert self.client is not None
+        secure, tls = self.client.get_extra_info("ssl_object"), self.services.front.tls
         names = certificates.names_of(secure.getpeercert())
         # a certificate that has just been replaced is not the one that this client was shown
         return Channel(tls.binding if tls is not None and secure.context is tls.context else None, names)
 
     def data_received(self, data: bytes) -> None:
         self._heard = True
-        server, passage = self._server, self._passage
+        server, passage = self.server, self._passage
         if passage is not None and server is not None and not self._busy and passage.client(data):
             if passage.due is None:
                 server.write(data)
             else:
-                self._perform([passage.record(self._clock()), ToServer(data)])
+                self._perform([passage.record(self.clock()), ToServer(data)])
             return
-        effects = self._session.client_data(data, self._clock())
+        effects = self.session.client_data(data, self.clock())
         if effects:
             self._perform(effects)
         else:
@@ -160,16 +162,16 @@ class Relay(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The client has closed its half. True: the other half stays open, for what it has asked (never under TLS)."""
-        if self._client is None or self._client.get_extra_info("ssl_object") is not None:
+        if self.client is None or self.client.get_extra_info("ssl_object") is not None:
             return False
-        self._perform(self._session.client_ended(self._clock()))
+        self._perform(self.session.client_ended(self.clock()))
         return not self._closing
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._client_gone = True
-        self._perform(self._session.client_closed())
+        self.client_gone = True
+        self._perform(self.session.client_closed())
         self._balance()
-        if self._server is None and not self._busy:
+        if self.server is None and not self._busy:
             self._finish()
 
     def pause_writing(self) -> None:
@@ -181,15 +183,15 @@ class Relay(asyncio.Protocol):
         self._balance()
 
     def server_data(self, data: bytes) -> None:
-        session, passage = self._session, self._passage
-        if passage is not None and not self._busy and not self._client_gone:
+        session, passage = self.session, self._passage
+        if passage is not None and not self._busy and not self.client_gone:
             passed = passage.server(data)
             if passed is not None:
-                self._client.write(passed)  # type: ignore[union-attr]  # there is a client as long as it is not gone
-                if self._client_paused:
+                self.client.write(passed)  # type: ignore[union-attr]  # there is a client as long as it is not gone
+                if self.client_paused:
                     self._balance()
                 return
-        self._perform(session.server_data(data, self._clock()))
+        self._perform(session.server_data(data, self.clock()))
         if self._deadline is not None and session.ready and not self._closing:
             self._deadline.cancel()
             self._deadline = None
@@ -197,14 +199,14 @@ class Relay(asyncio.Protocol):
             self._passage = session.passage
         if self._key is None and session.backend_key is not None and session.place is not None:
             self._key = session.backend_key
-            self._services.cancel_keys[self._key] = session.place.name
-        if self._client_paused:
+            self.services.cancel_keys[self._key] = session.place.name
+        if self.client_paused:
             self._balance()
 
     def server_lost(self) -> None:
-        self._server = None
-        self._perform(self._session.server_closed())
-        if self._client_gone and not self._busy:
+        self.server = None
+        self._perform(self.session.server_closed())
+        if self.client_gone and not self._busy:
             self._finish()
 
     def server_full(self, full: bool) -> None:
@@ -213,29 +215,29 @@ class Relay(asyncio.Protocol):
 
     def _late(self) -> None:
         self._deadline = None
-        if not self._session.ready:
+        if not self.session.ready:
             problem = Problem("57014", "the login took too long")
-            self._perform(self._session.upstream_failed(problem))
+            self._perform(self.session.upstream_failed(problem))
 
     def look(self, passed: float, patience: float) -> None:
         """Lets the client go that has been quiet for too long; `passed`: seconds since the last look."""
-        if self._heard or not self._session.idle:
+        if self._heard or not self.session.idle:
             self._heard, self._quiet = False, 0.0
             return
         self._quiet += passed
         if self._quiet >= patience and not self._busy:
-            self._perform(self._session.expire())
+            self._perform(self.session.expire())
 
     def shutdown(self) -> None:
         """Tells the client that the proxy is being stopped, and closes."""
-        self._perform(self._session.shutdown())
+        self._perform(self.session.shutdown())
 
     def abort(self) -> None:
         """Closes at once."""
         if self._work is not None:
             self._work.cancel()
         self._forget()
-        for transport in (self._client, self._server):
+        for transport in (self.client, self.server):
             if transport is not None:
                 transport.abort()
 
@@ -243,16 +245,16 @@ class Relay(asyncio.Protocol):
 
     def _perform(self, effects: list[Effect]) -> None:
         if self._busy:
-            self._wait_with(effects)
+            self.wait_with(effects)
             return
         for i, effect in enumerate(effects):
-            if type(effect) is ToClient and not self._client_gone:
-                self._client.write(effect.data)  # type: ignore[union-attr]  # there is a client as long as it is not gone
-            elif type(effect) is ToServer and self._server is not None:
-                self._server.write(effect.data)
+            if type(effect) is ToClient and not self.client_gone:
+                self.client.write(effect.data)  # type: ignore[union-attr]  # there is a client as long as it is not gone
+            elif type(effect) is ToServer and self.server is not None:
+                self.server.write(effect.data)
             elif type(effect) is Record or not self._at_once(effect):
                 self._busy = True
-                self._wait_with(effects[i:])
+                self.wait_with(effects[i:])
                 self._go_on()
                 return
 
@@ -260,25 +262,25 @@ class Relay(asyncio.Protocol):
         """Performs an effect, unless that takes waiting."""
         match effect:
             case ToClient(data):
-                if not self._client_gone and self._client is not None:
-                    self._client.write(data)
+                if not self.client_gone and self.client is not None:
+                    self.client.write(data)
             case ToServer(data):
-                if self._server is None:
+                if self.server is None:
                     # connect, if that has not been done; else the server has gone and the session will hear of it
-                    return self._session.ready or self._closing
-                self._server.write(data)
+                    return self.session.ready or self._closing
+                self.server.write(data)
             case Close(reason):
-                if self._session.cancel is not None and not self._closing:
+                if self.session.cancel is not None and not self._closing:
                     return False
-                self._report(reason)
-                self._close()
+                self.report(reason)
+                self.close()
             case StartTLS() | Record() | Spend() | Refresh() | Outdate() | CatchUp() | FindSecret() | CheckToken():
                 return False
             case _:
                 assert_never(effect)
         return True
 
-    def _wait_with(self, effects: list[Effect]) -> None:
+    def wait_with(self, effects: list[Effect]) -> None:
         self._todo.extend(effects)
         for effect in effects:
             if isinstance(effect, (ToClient, ToServer)):
@@ -306,7 +308,7 @@ class Relay(asyncio.Protocol):
                 if isinstance(effect, (ToClient, ToServer)):
                     self._todo_size -= len(effect.data)
                 if not self._at_once(effect):
-                    self._work = self._loop.create_task(self._wait(effect))
+                    self._work = self.loop.create_task(self._wait(effect))
                     return
         except Exception:
             self._give_up()
@@ -315,7 +317,7 @@ class Relay(asyncio.Protocol):
 
     def _give_up(self) -> None:
         self._forget()
-        self._close()
+        self.close()
         self._rest()
 
     def _forget(self) -> None:
@@ -329,7 +331,7 @@ class Relay(asyncio.Protocol):
         """Nothing waits any more."""
         self._busy = False
         self._balance()
-        if self._client_gone and self._server is None:
+        if self.client_gone and self.server is None:
             self._finish()
 
     def _hand_in(self) -> bool:
@@ -338,12 +340,12 @@ class Relay(asyncio.Protocol):
         for effect in self._todo:
             if type(effect) is Record:
                 try:
-                    self._services.log.hand_in(effect.entry, partial(self._recorded, effect.entry))
+                    self.services.log.hand_in(effect.entry, partial(self._recorded, effect.entry))
                 except Exception as error:
                     if self._handed:
                         break  # it has its turn
                     self._todo.popleft()
-                    self._log_failed(error)
+                    self.log_failed(error)
                     return False
                 self._handed += 1
             elif type(effect) is not ToServer and type(effect) is not ToClient:
@@ -357,18 +359,18 @@ class Relay(asyncio.Protocol):
                 self._go_on()
             return
         if failure is None:
-            self._services.counters.count(entry)
+            self.services.counters.count(entry)
             self._durable.append(entry)
         else:
             # what stood before it has been done, each as its own entry was told of
             self._todo.popleft()
-            self._log_failed(failure)
+            self.log_failed(failure)
         self._go_on()
 
     async def _wait(self, effect: Effect) -> None:
         """Performs what takes waiting; then what has come behind it meanwhile."""
         try:
-            await self._perform_waiting(effect)
+            await errands.perform(self, effect)
         except BaseException:
             self._work = None
             self._give_up()
@@ -376,222 +378,75 @@ class Relay(asyncio.Protocol):
         self._work = None
         self._go_on()
 
-    async def _perform_waiting(self, effect: Effect) -> None:
-        if isinstance(effect, (ToServer, FindSecret, CheckToken)) and not await self._may_enter():
-            return
-        match effect:
-            case ToServer(data):
-                await self._connect()
-                if self._server is not None:
-                    self._server.write(data)
-            case Spend():
-                await self._spend(effect)
-            case Refresh():
-                await self._refresh(self._services.refresh)
-            case CatchUp():
-                await self._refresh(self._services.catch_up)
-            case Outdate():
-                await self._outdate()
-            case StartTLS():
-                await self._start_tls()
-            case FindSecret(login):
-                await self._find_secret(login)
-            case CheckToken(provider, token):
-                await self._check_token(provider, token)
-            case Close(reason):
-                await self._cancel()
-                self._report(reason)
-                self._close()
-            case ToClient() | Record():
-                raise AssertionError("performed without a task")
-            case _:
-                assert_never(effect)
-
-    async def _spend(self, effect: Spend) -> None:
-        try:
-            problem = await self._services.spend(effect)
-        except Exception as error:
-            self._log_failed(error)
-        else:
-            self._wait_with(self._session.spent(problem, self._clock()))
-
-    def _log_failed(self, why: Exception | None) -> None:
+    def log_failed(self, why: Exception | None) -> None:
         error = why if isinstance(why, LogUnavailable) else LogUnavailable("the log cannot be written")
-        self._services.counters.log_failures += 1
-        closed = self._session.closed
+        self.services.counters.log_failures += 1
+        closed = self.session.closed
         if self._todo and isinstance(self._todo[0], ToClient):
             # the refusal itself, which must not be seen since it is not in the log
             self._todo.clear()
             closed = False
-        self._instead([] if closed else self._session.log_failed(error))
+        self.instead([] if closed else self.session.log_failed(error))
 
-    def _instead(self, effects: list[Effect]) -> None:
+    def instead(self, effects: list[Effect]) -> None:
         """Something has failed: what waited behind it and is not for the client is not done; this is, last."""
         # nor is what stands behind an entry that will not be made
         before = takewhile(lambda e: not isinstance(e, Record), self._todo)
         left: list[Effect] = [e for e in before if isinstance(e, ToClient)]
         self._forget()
         # a session that was closing already had a Close among what has just been thrown away
-        self._wait_with(left + (effects or [Close("")]))
+        self.wait_with(left + (effects or [Close("")]))
 
-    async def _may_enter(self) -> bool:
-        """Whether there is room for one more client with that login; asked once, before anything is done for it."""
-        if self._entered:
-            return True
-        self._entered = True
-        problem = await self._services.neighbours.enter(self._id, self._session.login)
-        if problem is not None:
-            self._instead(self._session.upstream_failed(problem))
-        return problem is None
-
-    async def _connect(self) -> None:
-        place = self._session.place
-        assert place is not None, "a session names its place before it sends anything there"
-        settings = self._services.settings
-        try:
-            server = await upstream.connect(
-                settings.databases[place.name], place.name, ServerSide(self), settings.connect_timeout
-            )
-        except UpstreamError as error:
-            self._services.counters.upstream_failures += 1
-            self._services.report("database cannot be reached", {"database": place.name, "why": error.private})
-            self._instead(self._session.upstream_failed(Problem(error.sqlstate, error.public)))
-            return
-        self._server = server
-        secure = server.get_extra_info("ssl_object")
-        if secure is not None:
-            shown = secure.getpeercert(binary_form=True)
-            self._session.server_secure(certificates.binding_of(shown) if shown else None)
-
-    async def _find_secret(self, login: str) -> None:
-        place = self._session.place
-        assert place is not None, "a login is always one to a database"
-        try:
-            secret = await self._services.verifiers.secret(place.name, login)
-        except UpstreamError as error:
-            self._cannot_check(error)
-            return
-        self._wait_with(self._session.secret_found(secret))
-
-    async def _check_token(self, provider: str, token: str) -> None:
-        answer = await self._services.check_token(provider, token, self._clock())
-        try:
-            kept = self._services.verifiers.kept(self._session.login)
-        except UpstreamError as error:
-            self._cannot_check(error)
-            return
-        self._wait_with(self._session.token_checked(answer, None if kept is None else kept.password))
-
-    def _cannot_check(self, error: UpstreamError) -> None:
-        self._services.report("logins cannot be checked", {"why": f"{error.public}: {error.private}"})
-        self._instead(self._session.upstream_failed(Problem("58000", error.public)))
-
-    def _report(self, reason: str) -> None:
+    def report(self, reason: str) -> None:
         """A login that did not succeed, for the operator."""
-        session = self._session
-        if session.ready or not session.login or self._client_gone:
+        session = self.session
+        if session.ready or not session.login or self.client_gone:
             return
-        self._services.counters.login_failures += 1
-        peer = self._client.get_extra_info("peername") if self._client is not None else None
+        self.services.counters.login_failures += 1
+        peer = self.client.get_extra_info("peername") if self.client is not None else None
         address = str(peer[0]) if isinstance(peer, tuple) else "local"
         database = "" if session.place is None else session.place.name
         details = {"login": session.login, "database": database, "address": address, "why": reason}
-        self._services.report("login refused", details)
-
-    async def _outdate(self) -> None:
-        place = self._session.place
-        assert place is not None, "only a session that is ready changes a schema"
-        try:
-            await self._services.outdate(place.name)
-        except Exception:
-            self._not_refreshed()
-
-    def _not_refreshed(self) -> None:
-        # without a snapshot that knows of the change nothing more of this session can be decided
-        self._services.counters.refresh_failures += 1
-        problem = Problem("58000", "the catalog could not be read again after the schema changed")
-        self._instead(self._session.upstream_failed(problem))
-
-    async def _refresh(self, refresh: Callable[[str], Awaitable[None]]) -> None:
-        place = self._session.place
-        assert place is not None, "only a session that is ready changes a schema, or sees that it has changed"
-        server = self._server
-        if server is not None and not self._server_paused and not server.is_closing():
-            # an answer may be waiting for the newer snapshot; what comes behind it stays where it is
-            self._server_paused = True
-            server.pause_reading()
-        try:
-            await refresh(place.name)
-        except Exception:
-            self._not_refreshed()
-            return
-        self._wait_with(self._session.refreshed(self._clock()))
-
-    async def _start_tls(self) -> None:
-        client, tls = self._client, self._services.front.tls
-        assert client is not None
-        assert tls is not None, "TLS is offered only with a certificate"
-        # nothing may be read before TLS has begun: it would be taken for a part of the session
-        client.pause_reading()
-        client.write(b"S")
-        try:
-            secure = await self._loop.start_tls(
-                client, self, tls.context, server_side=True, ssl_handshake_timeout=self._services.settings.login_timeout
-            )
-        except (OSError, ssl.SSLError):
-            secure = None
-        if secure is None:
-            client.abort()
-            self._instead([Close("TLS could not be agreed on")])
-            self._client_gone = True
-            return
-        self._client = secure
-        self._client_paused = False
-        self._wait_with(self._session.tls_started(self._channel()))
-
-    async def _cancel(self) -> None:
-        key = self._session.cancel
-        if key is not None and not await cancel(self._services, key):
-            await self._services.neighbours.cancel(key)
+        self.services.report("login refused", details)
 
     # -------------------------------------------------------------- back-pressure
 
     def _balance(self) -> None:
         """Reads of each side only while what comes of it has somewhere to go."""
         room = self._todo_size <= _WAITING
-        client, server = self._client, self._server
-        pause = not (room and not self._server_full and self._session.wants_client)
-        if client is not None and pause != self._client_paused and not client.is_closing():
-            self._client_paused = pause
+        client, server = self.client, self.server
+        pause = not (room and not self._server_full and self.session.wants_client)
+        if client is not None and pause != self.client_paused and not client.is_closing():
+            self.client_paused = pause
             (client.pause_reading if pause else client.resume_reading)()
-        pause = not (room and (not self._client_full or self._client_gone))
-        if server is not None and pause != self._server_paused and not server.is_closing():
-            self._server_paused = pause
+        pause = not (room and (not self._client_full or self.client_gone))
+        if server is not None and pause != self.server_paused and not server.is_closing():
+            self.server_paused = pause
             (server.pause_reading if pause else server.resume_reading)()
 
     # -------------------------------------------------------------- the end
 
-    def _close(self) -> None:
+    def close(self) -> None:
         if self._closing:
             return
         self._closing = True
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        for transport in (self._client, self._server):
+        for transport in (self.client, self.server):
             if transport is not None and not transport.is_closing():
                 transport.close()
-        if not self._client_gone or self._server is not None:
-            self._deadline = self._loop.call_later(_LINGER, self.abort)
+        if not self.client_gone or self.server is not None:
+            self._deadline = self.loop.call_later(_LINGER, self.abort)
 
     def _finish(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
         if self._key is not None:
-            self._services.cancel_keys.pop(self._key, None)
+            self.services.cancel_keys.pop(self._key, None)
             self._key = None
-        if self._entered:
-            self._services.neighbours.leave(self._id)
-            self._entered = False
+        if self.entered:
+            self.services.neighbours.leave(self.id)
+            self.entered = False
         self._done(self)
