@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TELLING = frozenset(
     {
         *("nextval", "setval", "currval", "lastval", "pg_notify", "random", "random_normal", "setseed", "set_config"),
+        "pg_export_snapshot",
         *("array_sample", "array_shuffle", "clock_timestamp", "timeofday", "uuidv7", "pg_advisory_lock"),
         *("pg_advisory_lock_shared", "pg_advisory_unlock", "pg_advisory_unlock_shared", "pg_advisory_xact_lock"),
         *("pg_advisory_xact_lock_shared", "pg_try_advisory_lock", "pg_try_advisory_lock_shared"),
