@@ -6,15 +6,17 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.stamp-ready
 WORKERS ?= 2
 UV ?= $(shell command -v uv || echo $(BIN)/uv)
+PREFIX ?= /opt/redactor
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench compiled campaign log-campaign compatibility lock clean
+.PHONY: help demo test check lint bench install compiled campaign log-campaign compatibility lock clean
 
 help:
 	@echo "make demo       a sample city behind redactor, with a tour in the terminal (ONCE=1: ends after the tour)"
 	@echo "make test       linters and all tests but the slow ones"
 	@echo "make check      linters and the tests that need no database (what pre-commit runs)"
-	@echo "make bench      measurements"
+	@echo "make bench      measurements, of compiled modules where there is a C compiler"
+	@echo "make install    what is deployed, into PREFIX=/opt/redactor; compiled where there is a C compiler"
 	@echo "make compiled   a copy in build/compiled with what pyproject.toml lists compiled, and the core's tests in it"
 	@echo "make campaign   the slow tests"
 	@echo "make log-campaign   the log's faults, hundreds of times each; writes docs/log-faults.md"
@@ -55,8 +57,19 @@ log-campaign: $(READY)
 compatibility: $(READY)
 	COMPATIBILITY=docs/compatibility.md $(BIN)/python -m pytest -q tests/clients
 
+# What people get is measured: the compiled package, with the benchmarks of the working tree.
 bench: $(READY)
-	$(BIN)/python -m benchmarks
+	@$(BIN)/python tools/compiling.py || true
+	PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/build/compiled/package:$(CURDIR) $(BIN)/python -m benchmarks
+
+# The wheel's build compiles by itself; mypy is the locked one. REDACTOR_COMPILE=0 leaves that out.
+install: $(READY)
+	@$(BIN)/python tools/compiling.py --ask
+	@rm -rf build/dist && $(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation -w build/dist .
+	@$(BIN)/python -m venv $(PREFIX)
+	@$(PREFIX)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PREFIX)/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-index --force-reinstall build/dist/*.whl
+	@$(PREFIX)/bin/redactor --version
 
 compiled: $(READY)
 	$(BIN)/python tools/compiling.py build/compiled

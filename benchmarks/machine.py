@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-from redactor.cli import compiled
+from redactor.cli import built
 
 
 def described() -> dict[str, str]:
@@ -22,7 +22,7 @@ def described() -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "system": f"{platform.system()} {platform.release()}",
         "python": sys.version.split()[0],
-        "redactor": f"{count} modules compiled" if (count := compiled()) else "plain Python",
+        "redactor": built(),
     }
 
 

@@ -1,14 +1,15 @@
-"""The wheel's build hook: with REDACTOR_COMPILE=1 in the environment it puts compiled modules beside their source.
+"""The wheel's build hook: compiled modules beside their source, where there is a C compiler.
 
-Without it, the wheel is plain Python and runs anywhere. With it, a C compiler and mypy must be there, and the wheel is
-for one platform and one version of Python.
+Without one, or where compiling fails, the wheel is plain Python and runs anywhere; with one, it is for one platform and
+one version of Python. REDACTOR_COMPILE=0 leaves compiling out, REDACTOR_COMPILE=1 has the build fail rather than go
+without. A link to the working tree (`pip install -e`, which `make test` and `make demo` run) stays plain.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +20,46 @@ import compiling
 
 
 class Compiling(BuildHookInterface[Any]):
-    """Compiles, where that is asked for."""
+    """Compiles, where that can be done."""
 
     PLUGIN_NAME = "custom"
 
     def dependencies(self) -> list[str]:
-        return ["mypy>=1.14", "setuptools>=65"] if _wanted() else []
+        if self.target_name != "wheel" or _wish() == "0" or (_wish() != "1" and compiling.obstacle()):
+            return []
+        # those with which it is tested
+        lock = Path(self.root) / "requirements-dev.lock"
+        found = re.findall(r"^(?:mypy|setuptools)==[^ ;\\]+", lock.read_text(), re.M) if lock.is_file() else []
+        return found or ["mypy", "setuptools"]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        if self.target_name != "wheel" or version == "editable" or not _wanted():
+        if self.target_name != "wheel" or version == "editable" or _wish() == "0":
             return
-        self._place = tempfile.TemporaryDirectory(prefix="redactor-compiling-")
-        tree = Path(self._place.name) / "tree"
-        compiling.copy(tree, Path(self.root))
-        for extension in compiling.build(tree):
+        try:
+            tree, extensions = self._compiled()
+        except (compiling.NotCompiled, OSError) as e:
+            if _wish() == "1":
+                raise SystemExit(f"not compiled: {e}") from None
+            self.app.display_warning(f"plain Python: not compiled, {e}")
+            return
+        for extension in extensions:
             build_data["force_include"][str(tree / extension)] = str(extension)
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
+        self.app.display_info(f"{len(extensions)} extensions compiled")
 
-    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        place = getattr(self, "_place", None)
-        if place is not None:
-            place.cleanup()
+    def _compiled(self) -> tuple[Path, list[Path]]:
+        """The copy and its extensions. pip asks for a wheel's metadata first, and then for the wheel: they are kept."""
+        root = Path(self.root)
+        tree = root / "build" / "compiled"
+        if found := compiling.made(root, tree):
+            return tree, found
+        if why := compiling.obstacle():
+            raise compiling.NotCompiled(why)
+        compiling.copy(tree, root)
+        return tree, compiling.build(tree)
 
 
-def _wanted() -> bool:
-    return os.environ.get("REDACTOR_COMPILE", "") not in ("", "0")
+def _wish() -> str:
+    """0: no; 1: by all means; else where it can be done."""
+    return os.environ.get("REDACTOR_COMPILE", "")

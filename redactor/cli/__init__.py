@@ -110,10 +110,14 @@ def compiled() -> int:
     return sum(p.name.endswith(endings) for p in Path(__file__).parents[1].rglob("*.*"))
 
 
+def built() -> str:
+    """What this installation is: `39 modules compiled` or `plain Python`."""
+    return f"{count} modules compiled" if (count := compiled()) else "plain Python"
+
+
 def _version(wanted: bool) -> None:
     if wanted:
-        count = compiled()
-        typer.echo(f"redactor {__version__} ({f'{count} modules compiled' if count else 'plain Python'})")
+        typer.echo(f"redactor {__version__} ({built()})")
         raise typer.Exit
 
 

@@ -19,10 +19,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from redactor.cli import built
 from redactor.cli.judging import Usable, maker, usable
 from redactor.config import Database
 from redactor.errors import RedactorError, UpstreamError
-from redactor.wall.findings import Finding, State, fail, warn
+from redactor.wall.findings import Finding, State, fail, ok, warn
 from redactor.wall.limits import Limits
 
 _COLOURS = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red", State.UNKNOWN: "magenta"}
@@ -84,6 +85,7 @@ def _machine(installation: Usable) -> Iterator[Finding]:
     from redactor.wall import machine
 
     config, now = installation.config, time.time()
+    yield ok("build", built())
     yield from machine.judge(config, machine.utc(now))
     for fault in certificates.complaints(config, now):
         if config.tls is None or fault.file != str(config.tls.certificate):  # which `machine` has judged
