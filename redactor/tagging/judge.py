@@ -29,6 +29,12 @@ _COMMENT = 0.9
 
 _COMMENT_WORDS = 14
 
+_BRIEF = 6
+"""A comment of more words than this tells a story: that it mentions a name or a hearing says little of the column."""
+
+_MENTIONED = 0.55
+"""What such a comment's words count for `trace` and `free_text`."""
+
 _HINT = 0.2
 """What a name must say at least before a weak detector's values count."""
 
@@ -56,12 +62,20 @@ _AT_MOST = 0.9
 _DOUBTED = 0.5
 """What negatives must leave of a score for the second reader to be believed."""
 
-_LEAST = {"unknown": 0.5, "organisation": 0.8, "nobody": 1.1}
+_LEAST = {"unknown": 0.25, "organisation": 0.5, "nobody": 0.95}
 """The share that the second reader needs where the column is not, or not surely, about a person; half of it in a table
 where people's papers stand."""
 
-_ALONE = 0.7
+_DENIED = 0.15
+"""The share of all but `none` below which the second reader speaks against what a name says, but for the core."""
+
+_SURELY = 0.95
+"""What a name says so surely is not doubted: a steward's own name that must hold has such a score."""
+
+_ALONE = 0.9
 """The share of `none` above which a column's own name speaks against what its neighbours suggest."""
+
+_OF_OTHERS = "reads like columns of other systems that are "
 
 _PAPERS = frozenset({"immigration", "identity", "papers"})
 
@@ -127,8 +141,23 @@ def _read_again(table: TableFacts, reading: Reading, made: list[Finding], pack: 
         left_to_values = fact.profile is not None and pack.vocabulary.opaque(fact.name)
         if f.label == "none" and not fact.key and not left_to_values:
             f = _seen_by(reader, f, traits, said, reading, pack)
+        elif f.label not in CORE and f.label != "none" and _by_name_alone(f, fact):
+            f = _doubted_by(reader, f, traits, pack)
         out.append(f)
     return out
+
+
+def _by_name_alone(finding: Finding, fact: ColumnFacts) -> bool:
+    return finding.confidence < _SURELY and fact.profile is None and not fact.labels and not fact.refers
+
+
+def _doubted_by(reader: Reader, finding: Finding, traits: tuple[str, ...], pack: Pack) -> Finding:
+    """The finding, taken back where columns that read like it are hardly ever protected."""
+    if 1 - reader.shares(traits)["none"] >= _DENIED:
+        return finding
+    sure = round(min(finding.confidence, 0.9 * pack.threshold), 3)
+    why = "against: columns of other systems that read like it are nearly all not protected"
+    return replace(finding, label="none", confidence=sure, evidence=(*finding.evidence, why))
 
 
 def _with_papers(reading: Reading) -> bool:
@@ -155,7 +184,8 @@ def _seen_by(
     if any(_taken_away(t, label, said.words, said, reading, pack)[0] < _DOUBTED for t in of_label):
         return finding
     sure = round(pack.threshold + (_AT_MOST - pack.threshold) * (share - least) / (1 - least), 3)
-    why = "reads like columns of other systems that are " + label
+    like = pack.likes.nearest(said.words, label)
+    why = f"reads like {like.name!r} of {like.system}, which is {label}" if like is not None else _OF_OTHERS + label
     if reasons := reader.reasons(traits, label):
         why += f": {reasons}"
     return replace(finding, label=label, tag=tag, confidence=sure, evidence=(why,))
@@ -286,7 +316,9 @@ def _cases(fact: ColumnFacts, said: Said, reading: Reading, pack: Pack) -> dict[
         in_comments = [n for n in told.get(tag, []) if n.comment and not n.words.startswith("=")]
         name, score = _best(in_comments, comment, frozenset(comment), said, reading, spec.label, tag, pack)
         if name is not None:
-            case.add(_COMMENT * score, f"comment says {spelled(name.words, comment)!r}")
+            told_at_length = len(comment) > _BRIEF and spec.label in ("trace", "free_text")
+            worth = _MENTIONED if told_at_length else _COMMENT
+            case.add(worth * score, f"comment says {spelled(name.words, comment)!r}")
         name, score = _best(handed.get(tag, []), led, frozenset(led), said, reading, spec.label, tag, pack)
         if name is not None and fact.refers is not None and _REFERRED * score > best:
             case.add(_REFERRED * score, f"refers to {fact.refers[0]}")

@@ -20,6 +20,8 @@ from ruamel.yaml.error import YAMLError
 
 from redactor.errors import ConfigurationError, Fault
 from redactor.tagging.labels import LABELS, Label
+from redactor.tagging.likeness import Likes
+from redactor.tagging.likeness import load as load_likes
 from redactor.tagging.names import first_words, words_in
 from redactor.tagging.reader import Reader
 from redactor.tagging.reader import load as load_reader
@@ -79,7 +81,8 @@ class ContextSpec(_Model):
     `need`: how many of the patterns must be there to say so by columns alone; with a name that agrees, none need.
     `share`: the part of the columns that the patterns must cover (half of it where the name says so). `also`: patterns
     of which one must be among them; `never`: patterns of which none may be there. `not_with`: contexts that rule it
-    out; `person:columns` does so only where the columns, not just the name, speak for it.
+    out; `person:columns` does so only where the columns, not just the name, speak for it. `by_source`: whether a word
+    of the source's name, or of the table's comment, is enough.
     """
 
     heads: tuple[str, ...] = ()
@@ -92,6 +95,7 @@ class ContextSpec(_Model):
     not_with: tuple[str, ...] = ()
     qualifiers: tuple[str, ...] = ()
     who: str | None = None
+    by_source: bool = True
     means: str = ""
 
 
@@ -128,7 +132,7 @@ class ValueSpec(_Model):
 @dataclass(frozen=True)
 class Pack:
     """A loaded pack. `weights`: label, or tag, to who to factor. `labels`: another system's label to a tag or root.
-    `reader`: the second reader, if there is one."""
+    `reader`: the second reader, if there is one; `likes`: labelled columns that it names as evidence."""
 
     tags: dict[str, TagSpec]
     contexts: dict[str, ContextSpec]
@@ -140,6 +144,7 @@ class Pack:
     vocabulary: Vocabulary
     labels: dict[str, str]
     reader: Reader | None = None
+    likes: Likes = field(default_factory=load_likes)
     _names: list[tuple[str, NameSpec]] = field(default_factory=list, init=False, repr=False, compare=False)
     _by_word: dict[str, list[int]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _always: list[int] = field(default_factory=list, init=False, repr=False, compare=False)
@@ -387,4 +392,5 @@ def _vocabulary(
         frozenset(w for line in raw.get("idle", []) for w in str(line).split()),
         frozenset(w for w in known if len(w) > 1 and w not in unsplit),
         frozenset(str(w) for w in raw.get("run_ends", [])),
+        tuple(str(w) for w in raw.get("strong_ends", [])),
     )

@@ -22,20 +22,20 @@ SHIPPED: Final = Path(__file__).parent / "pack" / "reader.json"
 
 _SPOKEN = {
     "w": "the word {!r}",
-    "p": "the piece {!r}",
     "=": "nothing but {!r}",
     "h": "ends in {!r}",
     "f": "begins with {!r}",
     "b": "the words {!r}",
-    "g": "the letters {!r}",
     "c": "its comment says {!r}",
     "t": "its table is named {!r}",
     "l1": "after a column that is {}",
     "r1": "before a column that is {}",
 }
-"""How a trait is said to a person; the others only add up."""
+"""How a trait is said to a person; the others, parts of words among them, only add up."""
 
 _SAID = 3
+_TOO_SHORT = 2
+"""Words of so many letters are not shown as a reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,17 @@ class Reader:
     def reasons(self, traits: Iterable[str], label: Label) -> str:
         """What spoke most for the label against `none`, in words."""
         at, none = LABELS.index(label), LABELS.index("none")
-        told: list[tuple[float, str]] = []
+        told: list[tuple[float, str, str]] = []
         for trait in traits:
             kind, _, what = trait.partition(":")
             weight = self.weights.get(trait)
-            if weight is not None and kind in _SPOKEN and what not in ("none", "-"):
-                told.append((weight[none] - weight[at], _SPOKEN[kind].format(what.strip("^$_"))))
-        return ", ".join(dict.fromkeys(t for w, t in sorted(told)[:_SAID] if w < 0))
+            if weight is not None and kind in _SPOKEN and what not in ("none", "-") and len(what) > _TOO_SHORT:
+                told.append((weight[none] - weight[at], kind, _SPOKEN[kind].format(what)))
+        once: dict[str, str] = {}
+        for weighs, kind, text in sorted(told):
+            if weighs < 0:
+                once.setdefault("word" if kind in ("w", "=", "h", "f", "b") else kind, text)
+        return ", ".join(list(once.values())[:_SAID])
 
 
 def load(file: Path = SHIPPED) -> Reader | None:

@@ -111,7 +111,7 @@ def _contexts(
             by_columns.add(key)
         elif (head in spec.heads or not frozenset(name).isdisjoint(spec.words)) and share >= spec.share / 2:
             found[key] = f"named {table.name}"
-        elif spec.who is None and not around.isdisjoint(spec.words):
+        elif spec.who is None and spec.by_source and not around.isdisjoint(spec.words):
             found[key] = "what the source or the table's comment says"
             around_only.add(key)
 

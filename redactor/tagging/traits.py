@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from redactor.tagging.facts import TableFacts
 from redactor.tagging.labels import CORE, Label
@@ -18,11 +18,14 @@ from redactor.tagging.words import Vocabulary, pieces_of, plain
 _RUNS = (3, 4, 5)
 """Lengths of the runs of letters that are looked at: they know a word by a part of it."""
 
+_TOLD, _LONG, _MANY = 14, 5, 6
+"""Words of a comment, and of a name, that are looked at; from how many on a comment is long."""
+
 _FEW, _SOME = 0.06, 0.2
 """Shares of core columns among a table's: up to the first it has few, up to the second some."""
 
 
-_AROUND = ("l1:", "r1:", "l2:", "r2:", "lr:", "l1h:", "r1h:", "core:", "wc:", "t:", "who:", "y:")
+_AROUND = ("wy:", "cm:", "l1:", "r1:", "l2:", "r2:", "lr:", "l1h:", "r1h:", "core:", "wc:", "t:", "who:", "y:")
 
 
 def of_itself(traits: Iterable[str]) -> list[str]:
@@ -61,6 +64,12 @@ def _own(name: str, comment: str, words: tuple[str, ...], family: str, who: str,
     if len(words) == 1:
         out.append(f"=:{words[0]}")
     out.extend(f"p:{piece}" for piece in pieces_of(name))
-    if comment:
-        out.extend(f"c:{w}" for w in vocabulary.words(comment) if w not in vocabulary.idle)
+    told = [w for w in vocabulary.words(comment) if w not in vocabulary.idle] if comment else []
+    out += [f"c:{w}" for w in told]
+    out += [f"cb:{a} {b}" for a, b in pairwise(told[:_TOLD])]
+    out.append(f"cm:{min(len(told), _LONG)}")
+    # what a name teaches holds where a comment says it, and in whatever order
+    out += [f"a:{w}" for w in sorted({*words, *told[:_TOLD]})]
+    out += [f"wy:{w}:{family}" for w in dict.fromkeys(words)]
+    out += [f"s2:{a}+{b}" for a, b in combinations(sorted(set(words))[:_MANY], 2)]
     return out

@@ -26,6 +26,7 @@ _IRREGULAR = {
     "calories": "calorie",
     "people": "person",
 }
+_VOWELS = frozenset("aeiou")
 _LONGEST_COMPOUND = 4
 _SHORTEST_SPLIT = 5
 
@@ -69,6 +70,17 @@ def singular(word: str) -> str:
     return word[:-1] if word.endswith("s") else word
 
 
+def _bones_of(word: str) -> str:
+    """The first letter and the consonants after it, doubled ones once: `citizenship` and `ctznshp` are `ctznshp`."""
+    bare = word[0] + "".join(c for c in word[1:] if c not in _VOWELS)
+    return "".join(c for at, c in enumerate(bare) if at == 0 or c != bare[at - 1])
+
+
+def _within(short: str, word: str) -> bool:
+    letters = iter(word)
+    return all(c in letters for c in short)
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """Words that are known, what abbreviations and Spanish words mean, and which pieces belong together.
@@ -76,7 +88,8 @@ class Vocabulary:
     `means`: a word to the plain words it stands for. `compounds`: pieces, joined by blanks, to the words they make
     (`i 94` to `i94`). `prefixes`: Hungarian type prefixes. `known`: every word that a run-together name may be cut
     into. `idle`: words that say nothing (`of`, `the`, `field`). `runs`: those of `known` that a run-together name may
-    be cut into (the rest are too short or too common as parts of other words), `ends` those that may follow others.
+    be cut into (the rest are too short or too common as parts of other words), `ends` those that may follow others,
+    `strong` those that may follow a few letters that nobody knows (`ptssn`).
     """
 
     means: Mapping[str, tuple[str, ...]]
@@ -86,7 +99,9 @@ class Vocabulary:
     idle: frozenset[str]
     runs: frozenset[str]
     ends: frozenset[str]
+    strong: tuple[str, ...] = ()
     _cache: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _bones: dict[str, list[str]] = field(default_factory=dict, compare=False, repr=False)
 
     def words(self, identifier: str) -> tuple[str, ...]:
         """The plain words that an identifier says, in its order; digits that stand alone are left out."""
@@ -114,7 +129,26 @@ class Vocabulary:
         if word in self.means:
             return self.means[word]
         one = singular(word)
-        return self.means.get(one, (one,))
+        if one in self.means:
+            return self.means[one]
+        return (one,) if one in self.known else self._written_out(one)
+
+    def _written_out(self, short: str) -> tuple[str, ...]:
+        """The word that is written without most of its vowels: `ctznshp`, `imgrtn`, `stus`. Else the piece as it is."""
+        inner = sum(c in _VOWELS for c in short[1:].removesuffix("e"))
+        bones = _bones_of(short) if short.isalpha() else ""
+        if len(short) > 12 or inner * 4 > len(short) or len(bones) < (4 if inner or short[0] in _VOWELS else 3):
+            return (short,)
+        if not self._bones:
+            for word in sorted(self.known, key=lambda w: (w in self.means, len(w), w)):
+                if len(word) >= _SHORTEST_SPLIT and sum(c in _VOWELS for c in word) * 4 >= len(word):
+                    self._bones.setdefault(_bones_of(word), []).append(word)
+                    self._bones.setdefault("^" + word[0], []).append(word)
+        long = [w for w in self._bones.get(bones, ()) if _within(short, w)]
+        if not long and not inner and len(short) >= 4:
+            ends = (w for w in self._bones.get("^" + short[0], ()) if w[-1] == short[-1] and len(w) <= 2 * len(short))
+            long = [w for w in ends if len(short) < len(w) and _within(short, w)]
+        return self.means.get(long[0], (long[0],)) if long else (short,)
 
     def _joined(self, pieces: list[str]) -> list[str]:
         # `i 94`, `green card`, `e mail`: the longest run of pieces that makes one word
@@ -141,7 +175,7 @@ class Vocabulary:
 
     def _cut(self, piece: str, *, first: bool) -> tuple[str, ...]:
         # a word that is known stays whole; otherwise try a type prefix, then known words run together
-        if len(piece) < 3 or self._knows(piece):
+        if len(piece) < 3 or self._knows(piece) or self._written_out(piece) != (piece,):
             return (piece,)
         if first:
             for size in (4, 3, 2, 1):
@@ -156,6 +190,9 @@ class Vocabulary:
             parts = self._segments(piece)
             if parts is not None:
                 return parts
+        for word in self.strong:
+            if piece.endswith(word) and 0 < len(piece) - len(word) <= 4:
+                return (piece[: -len(word)], word)
         return (piece,)
 
     def _segments(self, text: str) -> tuple[str, ...] | None:

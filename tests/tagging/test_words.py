@@ -41,6 +41,15 @@ VOCABULARY = load().vocabulary
         ("cobra", "cobra"),
         ("2nd_nationality", "nd nationality"),
         ("___", ""),
+        ("CTZNSHP_IND", "citizenship indicator"),
+        ("IMGRTN_STUS_CD", "immigration status code"),
+        ("ELGBL_PHNE_NUM", "eligibility phone number"),
+        ("ethncty", "ethnicity"),
+        ("pssprt_no", "passport number"),
+        ("covssn", "cov ssn"),
+        ("tracking_number", "tracking number"),
+        ("hand_pump", "hand pump"),
+        ("lost_html", "lost html"),
     ],
 )
 def test_identifiers(identifier: str, words: str) -> None:
