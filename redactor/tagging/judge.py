@@ -62,7 +62,7 @@ _AT_MOST = 0.9
 _DOUBTED = 0.5
 """What negatives must leave of a score for the second reader to be believed."""
 
-_LEAST = {"unknown": 0.25, "organisation": 0.5, "nobody": 0.95}
+_LEAST = {"unknown": 0.25, "organisation": 0.5, "nobody": 1.1}
 """The share that the second reader needs where the column is not, or not surely, about a person; half of it in a table
 where people's papers stand."""
 

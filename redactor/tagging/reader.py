@@ -1,8 +1,8 @@
 """The second reader: does this column read like columns of other systems that were labelled by hand?
 
 Knows how learned weights of traits add up to a share for each label, and how to say what spoke for one. Knows no word
-itself: the weights are data, learned by `tests/tagging/train.py`. It is asked only where the pack's names say nothing,
-and never takes a suggestion away. Invariant: the same traits are always read the same.
+itself: the weights are data, learned by `tests/tagging/train.py`. It is asked where the pack's names say nothing,
+and may speak against a weak one outside the core. Invariant: the same traits are always read the same.
 """
 
 from __future__ import annotations
