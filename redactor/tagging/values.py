@@ -56,6 +56,9 @@ _ABSENT = frozenset(
 _EDGES = " \t\r\n.,;:'\"#*`_-?"
 """What stands around a value and is not part of it."""
 
+_BESIDE = re.compile(r"^(?:an?|una?|une)\s+|\s*\([^()]*\)")
+"""What may stand beside a listed word: `a lawful permanent resident`, `I-327 (Reentry Permit)`."""
+
 _PROBE = 40
 """Distinct values that are tried first, where there are many."""
 
@@ -173,8 +176,12 @@ def _fits(spec: ValueSpec, value: str, folded: str, pack: Pack) -> bool:
 
 
 def _listed(folded: str, words: frozenset[str]) -> bool:
+    """In the dictionary: as it is, without its punctuation, or without what it explains in brackets or its article."""
     known = _codes(words)
-    return folded in known or _code(folded) in known
+    if folded in known or _code(folded) in known:
+        return True
+    bare = _BESIDE.sub("", folded)
+    return bare != folded and _code(bare) in known
 
 
 @lru_cache(maxsize=64)

@@ -96,6 +96,32 @@ PROTECTED: dict[str, tuple[str, Maker]] = {
     "aid codes, mixed": ("programme", one_of("30", "34", "M1", "5F", "10", "1H", "60", "3V", "58", "38", "M3")),
     "status": ("direct", one_of("US Citizen", "LPR", "Refugee", "Asylee", "Undocumented", "TPS")),
     "status, Spanish": ("direct", one_of("Ciudadano", "Residente permanente", "Refugiado", "Indocumentado")),
+    "status, a benefits list": (
+        "direct",
+        one_of(
+            "Lawful Permanent Resident (LPR/Green Card Holder)", "Cuban/Haitian entrant", "Battered noncitizen", "Other"
+        ),
+    ),
+    "status, attestations": (
+        "direct",
+        one_of("A citizen of the United States", "A lawful permanent resident", "An alien authorized to work"),
+    ),
+    "status, codes in words": ("direct", one_of("US_CITIZEN", "ALIEN_LAWFULLY_PRESENT", "LAWFUL_PERMANENT_RESIDENT")),
+    "status, French": (
+        "direct",
+        one_of("Réfugié", "Demandeur d’asile", "Citoyen", "Sans papiers", "Résident permanent"),
+    ),
+    "visas, a firm's list": ("documentary", one_of("F-1 OPT", "H4 EAD", "H-1B", "EB-3", "L-1A", "TN", "Green Card")),
+    "immigration papers": (
+        "documentary",
+        one_of("I-327 (Reentry Permit)", "I-551 (Permanent Resident Card)", "Unexpired Foreign Passport", "I-797"),
+    ),
+    "identity documents, Colombian": (
+        "documentary",
+        one_of(
+            "Cédula de Ciudadanía (CC)", "Cédula de Extranjería (CE)", "Pasaporte (PP)", "Tarjeta de Identidad (TI)"
+        ),
+    ),
     "identity documents": (
         "documentary",
         one_of("Passport", "Driver License", "Matricula Consular", "Foreign Passport"),
@@ -104,6 +130,13 @@ PROTECTED: dict[str, tuple[str, Maker]] = {
 """Kind -> (label, maker). In a column of any name, in any table, these must be found."""
 
 HARMLESS: dict[str, Maker] = {
+    "supervision": one_of("Parole", "Probation", "Released", "Pending", "Expired"),
+    "protective orders": one_of("Protected person", "Restrained person", "Applicant", "Petitioner"),
+    "kinds of person": one_of("Student", "Visitor", "Resident", "Local", "Dependent"),
+    "proofs of residence": one_of("Lease", "Pay stub", "Utility bill", "Bank statement", "Court order", "Letter"),
+    "numbers by kind": one_of("SSN", "EIN", "Tax ID", "Employee ID", "Student ID"),
+    "cats": one_of("Siamese", "Persian", "Domestic Shorthair", "Maine Coon", "Ragdoll", "Bengal"),
+    "first names that are places": one_of("Jordan", "Chad", "Maria", "James", "Dane", "Roman", "Israel", "Ana", "Luis"),
     "order numbers in sequence": lambda r: f"{100_000_000 + r.randrange(40_000)}",
     "order numbers with prefix": lambda r: f"ORD-{digits(r, 8)}",
     "money": lambda r: f"{r.uniform(1, 9000):.2f}",
