@@ -9,12 +9,12 @@ never more or fewer; a query in which no such relation is read stays as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from redactor.engine.text import Text
 from redactor.sql.grammar import Node
-from redactor.sql.labels import walk
+from redactor.sql.labels import label, walk
 from redactor.sql.quote import identifier
 from redactor.sql.survey import Survey
 
@@ -69,9 +69,15 @@ class Place:
 
 
 def settle(
-    text: Text, node: Node, found: Survey, places: Mapping[int, Place], aggregates: Callable[[str], bool]
+    text: Text,
+    node: Node,
+    found: Survey,
+    places: Mapping[int, Place],
+    aggregates: Callable[[str], bool],
+    comparable: Callable[[], bool],
 ) -> None:
-    """Orders every query of a statement in which order comes out. `places` by the id of the relation's node."""
+    """Orders every query of a statement in which order comes out. `places` by the id of the relation's node;
+    `comparable`: whether rows of subqueries can be compared as they are."""
     if not any(p.sized for p in places.values()):
         return
     heads = {id(node.get("SelectStmt"))}
@@ -84,36 +90,85 @@ def settle(
     arranges = any(f.name in _ARRANGING for f in found.functions)
     # of a statement that is one query and changes nothing, what it reads is what the query reads
     single = len(found.selects) == 1 and "SelectStmt" in node and not found.nested
-    around = _Around(places, aggregates if collects else _none, arranges, single)
+    queries = _with_queries(node) if not single else {}
+
+    def row(alias: str) -> str:
+        # whatever it is made of, a row has a text
+        return f"ROW({identifier(alias)}.*)" + ("" if comparable() else "::pg_catalog.text")
+
+    if queries:
+        places = _referred(node, queries, places, row)
+    around = _Around(places, aggregates, collects, arranges, single, queries, row)
+    tops: set[int] = set()
     for select in found.selects:
-        _level(text, select, around, id(select) in heads or id(select) in kept)
-        if id(select) in heads or "limitCount" in select or "limitOffset" in select:
-            below = _ordered_inner(select)
-            if below is not None:
-                _level(text, below, replace(around, aggregates=_none), True)
+        shown: Node | None = select
+        if not (id(select) in heads or id(select) in kept or "limitCount" in select or "limitOffset" in select):
+            continue
+        while shown is not None and id(shown) not in tops:
+            tops.add(id(shown))
+            shown = _through(text, shown, around)
+    for select in found.selects:
+        _level(text, select, around, id(select) in tops)
+
+
+def _with_queries(node: Node) -> dict[str, list[Node]]:
+    """The queries of all WITH clauses, by their names."""
+    found: dict[str, list[Node]] = {}
+    for kind, inner in walk(node):
+        if kind == "CommonTableExpr":
+            found.setdefault(inner["ctename"], []).append(inner["ctequery"])
+    return found
+
+
+def _referred(
+    node: Node, queries: dict[str, list[Node]], places: Mapping[int, Place], row: Callable[[str], str]
+) -> Mapping[int, Place]:
+    """The places with those of references to WITH queries that read anything sized, whatever stands between."""
+    named = [n for k, n in walk(node) if k == "RangeVar" and id(n) not in places and "schemaname" not in n]
+    sized: set[str] = set()
+    while True:
+        out = dict(places)
+        for n in named:
+            if n["relname"] in sized:
+                alias = n.get("alias", {}).get("aliasname", n["relname"])
+                out[id(n)] = Place(alias, (row(alias),), True)
+        more = {name for name, found in queries.items() if name not in sized and any(_reads(q, out) for q in found)}
+        if not more:
+            return out
+        sized |= more
+
+
+def _reads(node: object, places: Mapping[int, Place]) -> bool:
+    return any(k == "RangeVar" and (p := places.get(id(n))) is not None and p.sized for k, n in walk(node))
 
 
 @dataclass(frozen=True, slots=True)
 class _Around:
-    """What of a statement matters to each of its queries. `arranges`: it calls what shows the order of its rows;
-    `single`: the query is all there is, so what it reads is what the statement reads."""
+    """What of a statement matters to each of its queries. `collects`: it may call an aggregate; `arranges`: it calls
+    what shows the order of its rows; `single`: the query is all there is, so what it reads is what the statement reads;
+    `queries`: those of WITH clauses; `row`: how a row of an alias is compared with others."""
 
     places: Mapping[int, Place]
     aggregates: Callable[[str], bool]
+    collects: bool
     arranges: bool
     single: bool
+    queries: Mapping[str, list[Node]]
+    row: Callable[[str], str]
 
     def reads_sized(self, node: object) -> bool:
         """Whether anything is read there whose rows lie where hidden values have them lie."""
         if self.single:
             return True
-        places = self.places
-        return any(k == "RangeVar" and (p := places.get(id(n))) is not None and p.sized for k, n in walk(node))
+        return _reads(node, self.places)
 
-
-def _none(name: str) -> bool:
-    """No function of a statement is an aggregate."""
-    return False
+    def collected(self, select: Node) -> bool:
+        """Whether a query makes one row of many, for all of them or for each group."""
+        if select.keys() & {"groupClause", "havingClause"}:
+            return True
+        return self.collects and any(
+            _collects(t["ResTarget"]["val"], self.aggregates) for t in select.get("targetList", ())
+        )
 
 
 def _level(text: Text, select: Node, around: _Around, top: bool) -> None:
@@ -127,25 +182,18 @@ def _level(text: Text, select: Node, around: _Around, top: bool) -> None:
             _set_operation(text, select)
         return
     items = select.get("fromClause", [])
-    if not items or "targetList" not in select or not around.reads_sized(items):
+    # a condition may have PostgreSQL begin with what it reads
+    if not items or "targetList" not in select or not around.reads_sized([items, select.get("whereClause")]):
         return
     sources = list(_sources(items, around.places))
-    keys = _keys(sources)
+    keys = _keys(sources, around.row)
     known = len(sources) == 1 and isinstance(sources[0], Place) and sources[0].settled and "groupClause" not in select
     if around.arranges and not known:
-        collected = "havingClause" in select or any(
-            _collects(t["ResTarget"]["val"], around.aggregates) for t in select["targetList"]
-        )
-        grouped = "groupClause" in select
-        _aggregates(
-            text, select, keys, _grouped_columns(text, select, sources) if grouped else [] if collected else keys
-        )
-    if not (outermost or picks) or _ordered_below(select, sources):
+        own = _grouped_columns(text, select, sources) if "groupClause" in select else keys
+        _aggregates(text, select, keys, [] if "groupClause" not in select and around.collected(select) else own)
+    if not (outermost or picks) or _ordered_below(text, select, sources, around):
         return
-    aggregates = around.aggregates
-    collects = aggregates is not _none and any(
-        _collects(t["ResTarget"]["val"], aggregates) for t in select["targetList"]
-    )
+    collects = around.collected(select)
     plain = not (picks or collects or select.keys() & {"groupClause", "havingClause", "distinctClause"})
     if plain and len(sources) == 1 and isinstance(sources[0], Place) and _alone(select, sources[0]):
         return
@@ -161,26 +209,36 @@ def _level(text: Text, select: Node, around: _Around, top: bool) -> None:
     elif "distinctClause" in select:
         more = _ordinals(select) or _starred(select, sources)
     else:
-        more = _keys([s for s in sources if not (isinstance(s, Place) and _is_sorted(select, s, sources))])
+        unsorted = [s for s in sources if not (isinstance(s, Place) and _is_sorted(select, s, sources))]
+        more = _keys(unsorted, around.row)
     _add(text, select, start, more)
 
 
-def _ordered_inner(select: Node) -> Node | None:
-    """The query with an order of its own that is all a query reads, and whose order shows through it."""
+def _through(text: Text, select: Node, around: _Around) -> Node | None:
+    """The query that is all a query reads, and whose order shows through it: it has one of its own, or can be given
+    one."""
     items = select.get("fromClause", ())
     if len(items) != 1 or select.keys() & {"sortClause", "groupClause", "distinctClause", "larg"}:
         return None
-    inner = items[0].get("RangeSubselect", {}).get("subquery", {}).get("SelectStmt")
-    name = items[0].get("RangeVar", {}).get("relname")
-    for cte in select.get("withClause", {}).get("ctes", ()):
-        if cte["CommonTableExpr"]["ctename"] == name and "schemaname" not in items[0]["RangeVar"]:
-            inner = cte["CommonTableExpr"]["ctequery"].get("SelectStmt")
-    return inner if inner is not None and "sortClause" in inner and "larg" not in inner else None
+    inner: Node | None = items[0].get("RangeSubselect", {}).get("subquery", {}).get("SelectStmt")
+    if "RangeVar" in items[0] and "schemaname" not in items[0]["RangeVar"]:
+        named = around.queries.get(items[0]["RangeVar"]["relname"], ())
+        # of several of one name it is not known which
+        inner = named[0].get("SelectStmt") if len(named) == 1 and id(items[0]["RangeVar"]) in around.places else None
+    if inner is None or "larg" in inner:
+        return None
+    if "sortClause" in inner:
+        return inner
+    if around.collected(select) or around.collected(inner) or "distinctClause" in inner:
+        return None
+    if not inner.get("fromClause") or "targetList" not in inner or inner.get("limitOption") == "LIMIT_OPTION_WITH_TIES":
+        return None
+    return inner if _start_of(text, inner) is not None else None
 
 
-def _ordered_below(select: Node, sources: list[Place | str]) -> bool:
+def _ordered_below(text: Text, select: Node, sources: list[Place | str], around: _Around) -> bool:
     """Whether the order comes from below: of a subquery, or of the one view that is read."""
-    if _ordered_inner(select) is not None:
+    if _through(text, select, around) is not None:
         return True
     return len(sources) == 1 and isinstance(sources[0], Place) and sources[0].inside and "sortClause" not in select
 
@@ -196,20 +254,30 @@ def _sources(items: list[Node], places: Mapping[int, Place]) -> Iterator[Place |
             yield from _sources([inner["relation"]], places)
         elif kind == "RangeVar":
             yield places.get(id(inner)) or alias or inner["relname"]
-        elif alias is not None:
-            yield alias
+        elif (name := alias or _unnamed(kind, inner)) is not None:
+            yield name
 
 
-def _keys(sources: list[Place | str]) -> list[str]:
-    taken = {c for s in sources if isinstance(s, Place) for c in s.columns}
+def _unnamed(kind: str, item: Node) -> str | None:
+    """The name that PostgreSQL gives what a FROM clause gives none; None where it gives none, either."""
+    match kind:
+        case "RangeFunction":
+            return label(item["functions"][0]["List"]["items"][0])
+        case "RangeTableFunc":
+            return "xmltable"
+        case "JsonTable":
+            return "json_table"
+        case _:
+            return None
+
+
+def _keys(sources: list[Place | str], row: Callable[[str], str]) -> list[str]:
     out: list[str] = []
     for s in sources:
-        alias = s.alias if isinstance(s, Place) else s
         if isinstance(s, Place) and s.keys:
             out += s.keys
-        elif alias not in taken:
-            # whatever it is made of, a row has a text
-            out.append(f"{identifier(alias)}::pg_catalog.text")
+        else:
+            out.append(row(s.alias if isinstance(s, Place) else s))
     return out
 
 

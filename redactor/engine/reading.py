@@ -13,7 +13,7 @@ from typing import Any
 from redactor.catalog import Function, Relation
 from redactor.context import Context
 from redactor.decision import NOWHERE, Decision, Origin
-from redactor.engine import behalf, describing, hiding, opening, ordering, returning, rows, sensitivity, writing
+from redactor.engine import arranging, behalf, describing, hiding, opening, rows, sensitivity, writing
 from redactor.engine.constants import boolean, constant, only_settings, picked_setting
 from redactor.engine.refusal import Refused, imitation, of_gap, of_kind, of_reading, of_use
 from redactor.engine.text import Text
@@ -24,13 +24,13 @@ from redactor.protection import Shield
 from redactor.sql import grammar
 from redactor.sql.builtins import Effect, Kind, Verdict
 from redactor.sql.grammar import Node
-from redactor.sql.labels import AGGREGATES, walk
+from redactor.sql.labels import walk
 from redactor.sql.lineage import Lineage
 from redactor.sql.names import split_identifiers
 from redactor.sql.origins import Origins
 from redactor.sql.quote import identifier
 from redactor.sql.scopes import CLEAN, Output, Scope
-from redactor.sql.survey import LATER, FunctionRef, RelationRef, Role, Survey, exposes, survey, takes_row
+from redactor.sql.survey import LATER, FunctionRef, RelationRef, Role, Survey, exposes, survey
 from redactor.transitions import Answer, Own, SetEncoding, SetPath, Transition
 
 _JSON = frozenset({"json", "jsonb"})
@@ -115,16 +115,10 @@ class Reading:
         if hidden:
             hiding.complete_groups(self.text, found.groups, hidden)
             rows.keep_types(self.text, hidden, found, self._rows_of)
-        sort = ordered and output and any(self.lies(ref) for ref in found.relations)
         if writes:
             writing.judge(self, node, found)
-        if sort:
-            places = self._places(found, hidden)
-            word = returning.settle(self, node, found, places) if writes else None
-            ordering.settle(self.text, node, found, places, self._aggregates)
-            if word is not None:
-                self.transitions.append(Answer(word))
-                self.kind = "SelectStmt" if whole else ""
+        if ordered and output and arranging.arrange(self, node, found, hidden, bool(writes)) and whole:
+            self.kind = "SelectStmt"
         if output and (hidden or guarded):
             self.origins = Origins(self._facts_of, *describing.of(self.world.catalog)).of(node)
 
@@ -132,19 +126,6 @@ class Reading:
         """Whether the rows of a relation lie where hidden values have them lie."""
         relation, own = self._bindings.get(id(ref.node), (None, None))
         return self.world.sized(relation) if relation is not None else own is not None and own.sized
-
-    def _places(self, found: Survey, hidden: list[tuple[RelationRef, Shield]]) -> dict[int, ordering.Place]:
-        aliases = {id(ref.node): ref.alias for ref, _ in hidden}
-        out: dict[int, ordering.Place] = {}
-        for ref in found.relations:
-            relation = self._bindings.get(id(ref.node), (None, None))[0]
-            alias = aliases.get(id(ref.node), ref.alias)
-            if relation is None:
-                out[id(ref.node)] = ordering.Place(alias, (), self.lies(ref))
-            elif relation.schema not in ("pg_catalog", "information_schema"):
-                place = self.world.place(ref, alias, relation, id(ref.node) in aliases)
-                out[id(ref.node)] = place if takes_row(found, ref, place.columns) else place.narrowed(found.names)
-        return out
 
     def _facts_of(self, node: Node) -> tuple[int, tuple[tuple[str, Origin], ...] | None]:
         """The origins' view of a relation: its oid, and its columns with their numbers."""
@@ -154,10 +135,6 @@ class Reading:
         # the session's own carries its origin itself
         columns = own.columns if own is not None else None
         return 0, None if columns is None else tuple((c, NOWHERE) for c in columns)
-
-    def _aggregates(self, name: str) -> bool:
-        """Whether a function's name may be an aggregate's."""
-        return name in AGGREGATES or any(f.kind == "a" for f in self.world.catalog.functions_named(name))
 
     def output_names(self, node: Node) -> tuple[str, ...] | None:
         """The names of a judged query's outputs, None where one is not known."""
