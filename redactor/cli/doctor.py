@@ -16,7 +16,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from redactor.cli import built
@@ -145,20 +144,17 @@ def show(console: Console, found: dict[str, list[Finding]], verbose: bool) -> No
     """For people: what is wrong first, with why it matters and what to do."""
     for about, findings in found.items():
         shown = [f for f in findings if verbose or f.state is not State.OK]
-        table = Table(
-            title=Text(about, "bold"), title_justify="left", header_style="bold", show_lines=True, expand=True
-        )
-        table.add_column("", no_wrap=True)
-        table.add_column("check", max_width=22)
-        table.add_column("what", ratio=3)
-        table.add_column("why, and what to do", ratio=3)
-        for f in shown:
-            advice = Text(f.why)
-            if f.do:
-                advice.append(("\n" if f.why else "") + f.do, "bold")
-            table.add_row(Text(f.state.value, _COLOURS[f.state]), f.check, Text(f.what), advice)
         if shown:
-            console.print(table)
+            console.print(Text(about, "bold"))
+        for f in shown:
+            head = Text.assemble((f"{f.state.value:<8}", _COLOURS[f.state]), (f.check, "bold"), f": {f.what}")
+            # a line is never broken, so that commands can be taken from it
+            console.print(head, soft_wrap=True)
+            for text, style in ((f.why, ""), (f.do, "bold")):
+                if text:
+                    console.print(Text(" " * 8 + text, style), soft_wrap=True)
+        if shown:
+            console.print()
     console.print(_summary(f for findings in found.values() for f in findings))
 
 

@@ -7,7 +7,7 @@ person to read and to run. Invariant: nothing but SQL goes to stdout, so that it
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +28,8 @@ class Seen:
 
     limits: Limits
     holdings: Holdings
+    waiting: int
+    """How many relations and columns nobody has reviewed."""
 
 
 def harden(
@@ -54,6 +56,11 @@ def harden(
     made = plan.make(seen.limits, seen.holdings, groups)
     if role is not None:
         made = made.only(role)
+    if seen.waiting and made.alterations:
+        what = (
+            f"{seen.waiting} relations and columns. They count as hidden, so what is granted on them is taken away too"
+        )
+        made = replace(made, notes=(plan.Note("waiting for review", what), *made.notes))
     if undo:
         typer.echo(statements.undo(made, database), nl=False)
     else:
@@ -69,6 +76,7 @@ async def _look(config: Path, database: str, strict: bool) -> Seen:
         raise RedactorError(f"{config} has no database `{database}` (it has {known})")
     from redactor import upstream
     from redactor.cli.judging import maker
+    from redactor.drift import compare
     from redactor.wall.limits import Limits
     from redactor.wall.reading import read_holdings
 
@@ -80,4 +88,6 @@ async def _look(config: Path, database: str, strict: bool) -> Seen:
     finally:
         await connection.close()
     engine = maker(installation.config)(catalog, installation.policy, installation.reviews[database])
-    return Seen(Limits(engine, strict=strict), holdings)
+    differences = compare(catalog, installation.reviews[database])
+    waiting = len(differences.unreviewed_relations) + len(differences.unreviewed_columns)
+    return Seen(Limits(engine, strict=strict), holdings, waiting)

@@ -46,6 +46,9 @@ def judge(reading: Reading, node: Node, found: Survey) -> None:
         meeting.check(reading, kind, statement, relation, shield, ref.alias)
         if shield.ordered and "tableoid" in found.names:
             raise of_kind(f"tableoid of {relation.qualified}", "which partition a row is in is what is protected")
+        if shield.ordered and "CurrentOfExpr" in statement.get("whereClause", {}):
+            why = "which row a cursor comes to first is what is protected"
+            raise of_kind(f"WHERE CURRENT OF in {relation.qualified}", why, "Name the row by its key.")
         if shield.covers:
             _mask(reading, kind, statement, ref, shield)
             if "ctid" in found.names:

@@ -62,7 +62,9 @@ class Alteration:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that a person has to know before the wall is put up. kind: `works no longer`, `stays open`."""
+    """Something that a person has to know before the wall is put up.
+
+    kind: `works no longer`, `stays open`, `waiting for review`."""
 
     kind: str
     what: str

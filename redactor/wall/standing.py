@@ -59,7 +59,7 @@ def _finding(limits: Limits, kind: str, through: str, shows: bool, found: list[H
         case "owner":
             return fail(
                 _CHECK,
-                f"{who} owns, or is a member of {through} who owns, {what}",
+                f"{who} owns {what}" if who == through else f"{who} is a member of {through}, who owns {what}",
                 "An owner can grant himself everything back; no REVOKE holds.",
                 f"REASSIGN OWNED BY {identifier(through)} TO a role that nobody logs in as; or approve the login.",
             )

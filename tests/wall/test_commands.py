@@ -55,6 +55,8 @@ def test_harden_then_doctor(city: Small, config: Path) -> None:
         assert {f["check"] for f in second} >= expected
         shown = run("doctor", "-c", str(config), "-v", "--as", city.dsn(), "--proxy", "127.0.0.1")
         assert "second wall" in shown
+        # no line is broken, so that commands can be taken from it
+        assert all(line.startswith((" ", "ok", "warn", "small", "this", "0")) for line in shown.splitlines() if line)
         assert "0 fail" in shown
     finally:
         city.sql(undo)
@@ -77,6 +79,7 @@ def test_publications_slots_and_new_columns(city: Small, config: Path) -> None:
         assert [f["state"] for f in found if f["check"] == "publications"] == ["fail"]
         assert any(f["check"] == "replication slots" and "copying" in f["what"] for f in found)
         assert any(f["check"] == "waiting for review" and "city.wards.mayor" in f["what"] for f in found)
+        assert "-- waiting for review: 1 relations and columns." in run("harden", "-c", str(config), "small")
         assert any(f["check"] == "default privileges" and "clerk" in f["what"] for f in found)
     finally:
         city.sql("SELECT pg_drop_replication_slot('copying')")
