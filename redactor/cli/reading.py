@@ -61,6 +61,8 @@ def shared(catalog: Catalog, known: Catalog) -> Catalog:
 
 _usual: list[tuple[float, bool]] = []
 """What it was before the first of those who asked for quiet, and one more for each other."""
+_made: list[int] = []
+"""How many relations they have read that asked for quiet at the same time and are done."""
 
 
 @contextmanager
@@ -76,11 +78,13 @@ def quietly(relations: int) -> Iterator[None]:
     try:
         yield
     finally:
+        _made.append(relations)
         if len(_usual) == 1:
             switching, collecting = _usual[0]
             sys.setswitchinterval(switching)
-            if relations >= LARGE:
+            if max(_made) >= LARGE:
                 settle()
+            _made.clear()
             if collecting:
                 gc.enable()
             _usual.clear()

@@ -48,3 +48,24 @@ def test_quiet_ends_with_the_last_who_asked() -> None:
         gc.enable()
         gc.unfreeze()
         sys.setswitchinterval(switching)
+
+
+def test_what_a_large_reading_made_is_left_out_of_rounds_whoever_ends_last() -> None:
+    large, small = reading.quietly(reading.LARGE), reading.quietly(0)
+    switching = sys.getswitchinterval()
+    gc.unfreeze()
+    try:
+        large.__enter__()
+        small.__enter__()
+        large.__exit__(None, None, None)
+        assert gc.get_freeze_count() == 0
+        small.__exit__(None, None, None)
+        assert gc.get_freeze_count() > 0
+        gc.unfreeze()
+        with reading.quietly(0):
+            pass
+        assert gc.get_freeze_count() == 0
+    finally:
+        gc.enable()
+        gc.unfreeze()
+        sys.setswitchinterval(switching)
