@@ -284,7 +284,7 @@ def _followed(found: list[Found], tables: list[Table], patterns: list[str]) -> l
 
 
 async def _tables(url: str, name: str, pack: Pack, sampling: Sampling | None) -> tuple[list[Table], list[Labelled]]:
-    from redactor.cli.scan_postgres import for_review, security_labels
+    from redactor.cli.scan_postgres import deriving, for_review, security_labels
     from redactor.cli.scan_postgres import scan as scan_tables
     from redactor.upstream import connect, read_catalog
 
@@ -297,6 +297,8 @@ async def _tables(url: str, name: str, pack: Pack, sampling: Sampling | None) ->
             task = progress.add_task("looking at tables", total=len(for_review(catalog)))
             async for one in scan_tables(connection, catalog, pack, sampling, lambda _: progress.advance(task)):
                 out.append((one.name, one.facts, one.note))
+        if (derived := len(deriving(catalog))) > 0:
+            typer.echo(f"{derived} views and partitions are not listed: what they read protects them", err=True)
         return out, await security_labels(connection, pack)
     finally:
         await connection.close()
@@ -307,8 +309,11 @@ def _scan_proxies(name: str, config: Path, pack: Pack, rows: int, seconds: float
     database = database_of(name, config)
     text = read_file(database.catalog) if database.catalog.exists() else ""
     reviewed = parse(text, str(database.catalog)).relations
-    for line in asyncio.run(_giveaways(database.upstream.url, name, pack, reviewed, rows, seconds)):
+    lines = asyncio.run(_giveaways(database.upstream.url, name, pack, reviewed, rows, seconds))
+    for line in lines:
         typer.echo(line)
+    if not lines:
+        typer.echo("nothing was found that gives a tagged column away", err=True)
 
 
 async def _giveaways(

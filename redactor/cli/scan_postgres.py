@@ -51,13 +51,19 @@ class Scanned:
 
 def for_review(catalog: Catalog) -> list[Relation]:
     """The relations whose columns a person has to judge: tables, partitioned and foreign ones, by name."""
-    found = [
-        r
-        for r in catalog.relations.values()
-        if r.kind in "rpf"
-        and not (r.partition or r.extension or r.schema.startswith("pg_") or r.schema == "information_schema")
-    ]
+    found = [r for r in catalog.relations.values() if r.kind in "rpf" and not r.partition and not _systems_own(r)]
     return sorted(found, key=lambda r: r.qualified)
+
+
+def deriving(catalog: Catalog) -> list[Relation]:
+    """The views, materialized views and partitions, which need no review of their own, by name."""
+    found = [r for r in catalog.relations.values() if (r.kind in "vm" or r.partition) and not _systems_own(r)]
+    return sorted(found, key=lambda r: r.qualified)
+
+
+def _systems_own(relation: Relation) -> bool:
+    schema = relation.schema
+    return bool(relation.extension) or schema.startswith("pg_") or schema == "information_schema"
 
 
 def facts_of(relation: Relation, catalog: Catalog) -> TableFacts:

@@ -19,6 +19,7 @@ from redactor.tagging.pack import Pack
 Format = Literal["openmetadata", "datahub", "seclabel"]
 
 _CLASSIFICATION = "Redactor."
+_DECLARED = "redactor:"
 _DATAHUB_TAG = "urn:li:tag:"
 
 
@@ -53,7 +54,7 @@ def read(document: object, file: str, pack: Pack) -> list[Labelled]:
 def read_security_labels(rows: Iterable[tuple[str, str, str, str, str]], pack: Pack) -> list[Labelled]:
     """What `pg_seclabels` says of columns: rows of schema, relation, column, provider, label.
 
-    A label is one of ours (`status`, `Redactor.status`), one that the pack knows (`pii.ssn`), or a rule by which
+    A label is one of ours (`status`, `redactor:status`), one that the pack knows (`pii.ssn`), or a rule by which
     PostgreSQL Anonymizer masks the column: that says that somebody thought it personal, not why.
     """
     out = []
@@ -66,8 +67,10 @@ def read_security_labels(rows: Iterable[tuple[str, str, str, str, str]], pack: P
 
 
 def _ours(label: str, pack: Pack) -> str:
-    """Our tag for another system's label: its own name after `Redactor.`, or what the pack's `labels` says."""
+    """Our tag for another system's label: its own name, after `Redactor.` or `redactor:`, or what the pack's `labels`
+    says."""
     bare = label[len(_CLASSIFICATION) :] if label.lower().startswith(_CLASSIFICATION.lower()) else label
+    bare = bare.removeprefix(_DECLARED).strip()
     return bare if bare in pack.tags else pack.labels.get(label.lower(), "")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from redactor.errors import ConfigurationError
 from redactor.model import ColumnName
-from redactor.tagging.exchange import Format, read, write
+from redactor.tagging.exchange import Format, read, read_security_labels, write
 from redactor.tagging.pack import load
 
 PACK = load()
@@ -34,6 +34,11 @@ def test_security_labels() -> None:
     assert text.splitlines()[0] == (
         'SECURITY LABEL FOR anon ON COLUMN "jail"."hold"."od""d" IS \'MASKED WITH VALUE NULL\'; -- status.enforcement'
     )
+
+
+def test_security_labels_are_read_in_every_spelling() -> None:
+    rows = [("public", "t", "c", "redactor", label) for label in ("status", "Redactor.status", "redactor:status", "x")]
+    assert [labelled.tag for labelled in read_security_labels(rows, PACK)] == ["status", "status", "status", ""]
 
 
 def test_foreign_labels_count_where_the_pack_knows_them() -> None:

@@ -90,6 +90,8 @@ def test_a_live_database(city: Path) -> None:
         "tagged.x": "status",
     }
     assert "people.full_name" not in made
+    said = run("city", "-c", str(city / "redactor.yaml"), "--dry-run", "--no-values").stderr
+    assert "1 views and partitions are not listed" in said
     assert not (city / "city.yaml").exists()
 
 
@@ -144,6 +146,10 @@ def test_what_gives_a_tagged_column_away_is_listed_and_not_tagged(city: Path, po
     assert "public.residents: spoken tells 100% of doing (300 rows" in shown.stdout
     assert "full_name tells" not in shown.stdout
     assert not (city / "city.yaml").exists()
+
+
+def test_that_nothing_gives_a_column_away_is_said(city: Path) -> None:
+    assert "nothing was found" in run("city", "-c", str(city / "redactor.yaml"), "--proxies").stderr
 
 
 def test_tags_follow_sql_files(city: Path) -> None:
