@@ -152,3 +152,33 @@ def test_cursors_say_where_their_columns_come_from(place: Place, how: str) -> No
 
     got = place.agree(work)
     assert [column[1] > 0 for column in got[2][0]] == [True] * len(got[2][0])
+
+
+PARAMETERS = """
+SELECT * FROM people WHERE person_id = $1 AND name = $2 ORDER BY person_id LIMIT $3
+SELECT $1::date, homeland, $2 FROM people WHERE ward_id = ANY ($3) AND rent BETWEEN $4 AND $5
+UPDATE people SET name = $1, rent = $2, prefs = prefs || $3, active = $4 WHERE person_id = $5 RETURNING *, $6::interval
+INSERT INTO people (name, ward_id, homeland, arrived, tongues) VALUES ($1, $2, $3, $4, $5) RETURNING homeland
+INSERT INTO notes (note_id, title) VALUES ($1, $2) ON CONFLICT (note_id) DO UPDATE SET votes = $3 RETURNING *
+DELETE FROM people WHERE email = $1 AND born < $2 RETURNING p_id_is_not_there
+MERGE INTO notes n USING people p ON p.person_id = n.note_id AND p.name = $1 WHEN MATCHED THEN UPDATE SET votes = $2
+SELECT x.* FROM people p, LATERAL (SELECT p.points, $1 AS given) x WHERE p.hobbies @> $2 ORDER BY p.person_id
+"""
+
+
+@pytest.mark.client("libpq", "ParameterDescription: types that are found, and types that are given")
+def test_parameters_have_the_types_that_they_have_directly(place: Place) -> None:
+    def work(a: Access) -> Any:
+        got: list[Any] = []
+        with psycopg.connect(a.url(), autocommit=True) as c:
+            for sql in _lines(PARAMETERS):
+                for given in ([], [0, 25], [20]):
+                    made = c.pgconn.prepare(b"", sql.encode(), given)
+                    r = c.pgconn.describe_prepared(b"")
+                    got.append(
+                        [sql, given, made.error_message.splitlines()[:1], [r.param_type(i) for i in range(r.nparams)]]
+                    )
+        return got
+
+    got = place.agree(work)
+    assert got[0][3] == [23, 25, 20]

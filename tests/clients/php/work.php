@@ -70,14 +70,16 @@ function work_doctrine() {
         put(array_map(fn($x) => [$x->getName(), $x->getColumns(), $x->isUnique(), $x->isPrimary()], sorted_by_name($s->listTableIndexes($t))), array_map(fn($x) => [$x->getName(), $x->getLocalColumns(), $x->getForeignTableName()], $s->listTableForeignKeys($t)));
     }
     $c->setNestTransactionsWithSavepoints(true);
-    $c->transactional(function ($c) {
-        $c->insert('notes', ['note_id' => 1, 'title' => 'a']);
-        put($c->update('people', ['name' => 'y'], ['person_id' => 5]), $c->delete('notes', ['note_id' => 9]));
-        $c->beginTransaction();
-        try { $c->insert('notes', ['note_id' => 1, 'title' => 'b']); } catch (Doctrine\DBAL\Exception\UniqueConstraintViolationException $e) { put($e->getSQLState()); $c->rollBack(); }
-        $c->delete('notes', ['note_id' => 1]);
-        $c->update('people', ['name' => 'Person 5'], ['person_id' => 5]);
-    });
+    // undone, so that rows stay where they are
+    $c->beginTransaction();
+    $c->insert('notes', ['note_id' => 1, 'title' => 'a']);
+    put($c->update('people', ['name' => 'y'], ['person_id' => 5]), $c->delete('notes', ['note_id' => 9]));
+    try {
+        $c->transactional(fn($c) => $c->insert('notes', ['note_id' => 1, 'title' => 'b']));
+    } catch (Doctrine\DBAL\Exception\UniqueConstraintViolationException $e) {
+        put($e->getSQLState(), $c->fetchOne('SELECT title FROM notes'));
+    }
+    $c->rollBack();
 }
 
 function work_eloquent() {
