@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -53,6 +54,7 @@ class Conversation:
         "key",
         "limits",
         "looking",
+        "names",
         "offered",
         "place",
         "plans",
@@ -66,6 +68,7 @@ class Conversation:
         "schema_changed",
         "shapes",
         "shapes_size",
+        "shown",
         "skipping",
         "spending",
         "stall",
@@ -96,6 +99,9 @@ class Conversation:
         self.expiry = math.inf
         self.plans: dict[bytes, Prepared | None] = {}
         self.plans_size = 0
+        self.names: dict[str, Prepare] = {}
+        self.shown: Mapping[str, Prepare] | None = None
+        """The named statements, where the context's are those that this session shows it, and what they are kept in."""
         self.shapes: set[bytes] = set()
         self.shapes_size = 0
         self.stall: Expected | None = None
@@ -296,8 +302,12 @@ class Conversation:
         self._show_prepared({name: s for name, s in self.ahead.items() if name})
 
     def _show_prepared(self, statements: dict[bytes, Prepared]) -> None:
-        shown = {self.text_of(n): Prepare(self.text_of(n), s.text, s.sent) for n, s in statements.items()}
-        self._move_prepared(replace(self.context, prepared=MappingProxyType({**self.context.prepared, **shown})))
+        if self.context.prepared is not self.shown:
+            self.names = dict(self.context.prepared)
+            self.shown = MappingProxyType(self.names)
+        # as long as it is this session's own it grows in place: thousands of statements are not copied for each of them
+        self.names.update((self.text_of(n), Prepare(self.text_of(n), s.text, s.sent)) for n, s in statements.items())
+        self._move_prepared(replace(self.context, prepared=self.shown))
 
     def _move_prepared(self, context: Context) -> None:
         # the key does not cover what EXECUTE finds, so what is remembered of whole frames must go
