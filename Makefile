@@ -18,7 +18,7 @@ help:
 	@echo "make bench      measurements, of compiled modules where there is a C compiler"
 	@echo "make install    what is deployed, into PREFIX=/opt/redactor; compiled where there is a C compiler"
 	@echo "make compiled   a copy in build/compiled with what pyproject.toml lists compiled, and the core's tests in it"
-	@echo "make campaign   the slow tests"
+	@echo "make campaign   the slow tests (more than an hour and a half)"
 	@echo "make log-campaign   the log's faults, hundreds of times each; writes docs/log-faults.md"
 	@echo "make compatibility   drive every client that is installed, and write docs/compatibility.md"
 	@echo "make lock       resolve the dependencies anew (needs uv)"
