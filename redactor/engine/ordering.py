@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from redactor.engine.reach import Reach
 from redactor.engine.text import Text
 from redactor.sql.grammar import Node
 from redactor.sql.labels import label, walk
@@ -90,15 +91,16 @@ def settle(
     arranges = any(f.name in _ARRANGING for f in found.functions)
     # of a statement that is one query and changes nothing, what it reads is what the query reads
     single = len(found.selects) == 1 and "SelectStmt" in node and not found.nested
-    queries = _with_queries(node) if not single else {}
+    reach = None if single else Reach(node, places.keys(), {at for at, p in places.items() if p.sized})
 
     def row(alias: str) -> str:
         # whatever it is made of, a row has a text
         return f"ROW({identifier(alias)}.*)" + ("" if comparable() else "::pg_catalog.text")
 
-    if queries:
-        places = _referred(node, queries, places, row)
-    around = _Around(places, aggregates, collects, arranges, single, queries, row)
+    if reach is not None and reach.references:
+        named = {id(n): n.get("alias", {}).get("aliasname", n["relname"]) for n in reach.references}
+        places = {**places, **{at: Place(alias, (), True) for at, alias in named.items()}}
+    around = _Around(places, aggregates, collects, arranges, reach, row)
     tops: set[int] = set()
     for select in found.selects:
         shown: Node | None = select
@@ -107,60 +109,29 @@ def settle(
         while shown is not None and id(shown) not in tops:
             tops.add(id(shown))
             shown = _through(text, shown, around)
+    if arranges:
+        # an order that shows in an aggregate is settled where it was asked for
+        tops |= {id(s) for select in found.selects if (s := _sorted_below(text, select, around)) is not None}
     for select in found.selects:
         _level(text, select, around, id(select) in tops)
-
-
-def _with_queries(node: Node) -> dict[str, list[Node]]:
-    """The queries of all WITH clauses, by their names."""
-    found: dict[str, list[Node]] = {}
-    for kind, inner in walk(node):
-        if kind == "CommonTableExpr":
-            found.setdefault(inner["ctename"], []).append(inner["ctequery"])
-    return found
-
-
-def _referred(
-    node: Node, queries: dict[str, list[Node]], places: Mapping[int, Place], row: Callable[[str], str]
-) -> Mapping[int, Place]:
-    """The places with those of references to WITH queries that read anything sized, whatever stands between."""
-    named = [n for k, n in walk(node) if k == "RangeVar" and id(n) not in places and "schemaname" not in n]
-    sized: set[str] = set()
-    while True:
-        out = dict(places)
-        for n in named:
-            if n["relname"] in sized:
-                alias = n.get("alias", {}).get("aliasname", n["relname"])
-                out[id(n)] = Place(alias, (row(alias),), True)
-        more = {name for name, found in queries.items() if name not in sized and any(_reads(q, out) for q in found)}
-        if not more:
-            return out
-        sized |= more
-
-
-def _reads(node: object, places: Mapping[int, Place]) -> bool:
-    return any(k == "RangeVar" and (p := places.get(id(n))) is not None and p.sized for k, n in walk(node))
 
 
 @dataclass(frozen=True, slots=True)
 class _Around:
     """What of a statement matters to each of its queries. `collects`: it may call an aggregate; `arranges`: it calls
-    what shows the order of its rows; `single`: the query is all there is, so what it reads is what the statement reads;
-    `queries`: those of WITH clauses; `row`: how a row of an alias is compared with others."""
+    what shows the order of its rows; `reach`: what each reads; None: there is one, which reads what the statement
+    reads; `row`: how a row of an alias is compared with others."""
 
     places: Mapping[int, Place]
     aggregates: Callable[[str], bool]
     collects: bool
     arranges: bool
-    single: bool
-    queries: Mapping[str, list[Node]]
+    reach: Reach | None
     row: Callable[[str], str]
 
-    def reads_sized(self, node: object) -> bool:
-        """Whether anything is read there whose rows lie where hidden values have them lie."""
-        if self.single:
-            return True
-        return _reads(node, self.places)
+    def reads_sized(self, select: Node) -> bool:
+        """Whether a query reads anything whose rows lie where hidden values have them lie."""
+        return self.reach is None or self.reach.reads(select)
 
     def collected(self, select: Node) -> bool:
         """Whether a query makes one row of many, for all of them or for each group."""
@@ -183,14 +154,17 @@ def _level(text: Text, select: Node, around: _Around, top: bool) -> None:
         return
     items = select.get("fromClause", [])
     # a condition may have PostgreSQL begin with what it reads
-    if not items or "targetList" not in select or not around.reads_sized([items, select.get("whereClause")]):
+    if not items or "targetList" not in select or not around.reads_sized(select):
         return
     sources = list(_sources(items, around.places))
     keys = _keys(sources, around.row)
     known = len(sources) == 1 and isinstance(sources[0], Place) and sources[0].settled and "groupClause" not in select
     if around.arranges and not known:
-        own = _grouped_columns(text, select, sources) if "groupClause" in select else keys
-        _aggregates(text, select, keys, [] if "groupClause" not in select and around.collected(select) else own)
+        grouped = "groupClause" in select
+        asked = _sorted_below(text, select, around) is not None
+        own = _grouped_columns(text, select, sources) if grouped else keys
+        unnumbered = not grouped and (asked or around.collected(select))
+        _aggregates(text, select, [] if asked else keys, [] if unnumbered else own)
     if not (outermost or picks) or _ordered_below(text, select, sources, around):
         return
     collects = around.collected(select)
@@ -217,14 +191,9 @@ def _level(text: Text, select: Node, around: _Around, top: bool) -> None:
 def _through(text: Text, select: Node, around: _Around) -> Node | None:
     """The query that is all a query reads, and whose order shows through it: it has one of its own, or can be given
     one."""
-    items = select.get("fromClause", ())
-    if len(items) != 1 or select.keys() & {"sortClause", "groupClause", "distinctClause", "larg"}:
+    if select.keys() & {"sortClause", "groupClause", "distinctClause", "larg"}:
         return None
-    inner: Node | None = items[0].get("RangeSubselect", {}).get("subquery", {}).get("SelectStmt")
-    if "RangeVar" in items[0] and "schemaname" not in items[0]["RangeVar"]:
-        named = around.queries.get(items[0]["RangeVar"]["relname"], ())
-        # of several of one name it is not known which
-        inner = named[0].get("SelectStmt") if len(named) == 1 and id(items[0]["RangeVar"]) in around.places else None
+    inner = _read_alone(select, around)
     if inner is None or "larg" in inner:
         return None
     if "sortClause" in inner:
@@ -234,6 +203,41 @@ def _through(text: Text, select: Node, around: _Around) -> Node | None:
     if not inner.get("fromClause") or "targetList" not in inner or inner.get("limitOption") == "LIMIT_OPTION_WITH_TIES":
         return None
     return inner if _start_of(text, inner) is not None else None
+
+
+def _read_alone(select: Node, around: _Around) -> Node | None:
+    """The one subquery, or WITH query, that a query reads."""
+    items = select.get("fromClause", ())
+    if len(items) != 1:
+        return None
+    inner: Node | None = items[0].get("RangeSubselect", {}).get("subquery", {}).get("SelectStmt")
+    if "RangeVar" in items[0] and "schemaname" not in items[0]["RangeVar"]:
+        named = around.reach.queries.get(items[0]["RangeVar"]["relname"], ()) if around.reach is not None else ()
+        # of several of one name it is not known which
+        inner = named[0].get("SelectStmt") if len(named) == 1 and id(items[0]["RangeVar"]) in around.places else None
+    return inner
+
+
+def _sorted_below(text: Text, select: Node, around: _Around) -> Node | None:
+    """The query with an ORDER BY of its own in whose order rows come to a query, through others that hand them on."""
+    seen: set[int] = set()
+    inner = _read_alone(select, around)
+    while inner is not None and id(inner) not in seen:
+        seen.add(id(inner))
+        if inner.get("limitOption") == "LIMIT_OPTION_WITH_TIES":
+            return None
+        if "sortClause" in inner:
+            arm = inner
+            while "larg" in arm:
+                arm = arm["larg"]
+            settled = "fromClause" in arm and "targetList" in arm and _start_of(text, arm) is not None
+            sets = any("GroupingSet" in g for g in inner.get("groupClause", ()))
+            starred = "distinctClause" in inner and not _ordinals(inner)
+            return inner if settled and not sets and not starred else None
+        if inner.keys() & {"larg", "groupClause", "distinctClause", "havingClause"} or around.collected(inner):
+            return None
+        inner = _read_alone(inner, around)
+    return None
 
 
 def _ordered_below(text: Text, select: Node, sources: list[Place | str], around: _Around) -> bool:
@@ -530,7 +534,7 @@ def _grouped_columns(text: Text, select: Node, sources: list[Place | str]) -> li
 
 def _aggregates(text: Text, select: Node, keys: list[str], windowed: list[str]) -> None:
     """ORDER BY within aggregates that keep the order of their rows, and (`windowed`) behind what numbers rows."""
-    if not keys:
+    if not keys and not windowed:
         return
     for kind, inner in _own(*(select.get(clause, []) for clause in ("targetList", "havingClause", "sortClause"))):
         if kind == "FuncCall":
