@@ -15,8 +15,9 @@ from redactor.engine.hiding import key_of
 from redactor.engine.ordering import Place, pinned
 from redactor.engine.refusal import of_kind
 from redactor.engine.text import Text
+from redactor.engine.writing import MERGED
 from redactor.sql.grammar import Node
-from redactor.sql.labels import label, walk
+from redactor.sql.labels import label, merges, walk
 from redactor.sql.quote import identifier
 from redactor.sql.survey import RelationRef, Survey
 
@@ -166,6 +167,8 @@ def _outputs(reading: Reading, kind: str, statement: Node, ref: RelationRef, rel
             names.append(item["ResTarget"].get("name") or label(value))
             continue
         qualifier = fields[-2]["String"]["sval"] if len(fields) > 1 else None
+        if qualifier is None and merges(items):
+            raise of_kind("RETURNING *", MERGED, "List the columns.")
         mine = [(qualifier or ref.alias, own)] if qualifier is None or qualifier in targets else []
         more = [(a, c) for a, c in others.items() if qualifier is None or (a == qualifier and not mine)]
         listed = more + mine if kind == "MergeStmt" else mine + more

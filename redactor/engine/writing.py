@@ -16,7 +16,7 @@ from redactor.engine.text import Text
 from redactor.model import ColumnName, Use
 from redactor.protection import Cover, Hazard, Shield
 from redactor.sql.grammar import Node
-from redactor.sql.labels import walk
+from redactor.sql.labels import merges, walk
 from redactor.sql.quote import identifier, qualified
 from redactor.sql.survey import RelationRef, Role, Survey
 from redactor.sql.values import given, inserted
@@ -141,6 +141,9 @@ def _through_view(reading: Reading, view: Relation, event: str, columns: tuple[s
 # ------------------------------------------------------------------ the target's own columns
 
 
+MERGED = "a join with USING, or NATURAL, gives one column for two"
+
+
 class _Target:
     """A target's names in the expressions of its statement."""
 
@@ -178,6 +181,8 @@ def _mask(reading: Reading, kind: str, statement: Node, ref: RelationRef, shield
         value = item["ResTarget"]["val"]
         star = _star_of(value)
         if star is not None and (not star or star[-1] in target.aliases):
+            if not star and merges(_items(kind, statement)):
+                raise of_kind("RETURNING *", MERGED, "List the columns.")
             _expand(reading, item["ResTarget"], star, target, others, kind == "MergeStmt")
         else:
             _replace(reading, item["ResTarget"], target, others, returned=True)
@@ -185,6 +190,10 @@ def _mask(reading: Reading, kind: str, statement: Node, ref: RelationRef, shield
 
 def _others(reading: Reading, kind: str, statement: Node) -> dict[str, tuple[str, ...] | None]:
     """The other sources that the statement's expressions see: alias to column names, None where not known."""
+    return reading.sources(_items(kind, statement), statement)
+
+
+def _items(kind: str, statement: Node) -> list[Node]:
     items: list[Node] = []
     match kind:
         case "UpdateStmt":
@@ -195,7 +204,7 @@ def _others(reading: Reading, kind: str, statement: Node) -> dict[str, tuple[str
             items = [statement["sourceRelation"]]
         case _:
             pass
-    return reading.sources(items, statement)
+    return items
 
 
 def _star_of(value: Node) -> tuple[str, ...] | None:

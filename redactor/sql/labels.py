@@ -111,3 +111,15 @@ def walk(node: Any) -> Iterator[tuple[str, Node]]:
                     stack.append(inner)
                 elif type(inner) is list:
                     stack.append(inner)
+
+
+def merges(items: list[Node]) -> bool:
+    """Whether a join of a FROM clause gives one column for two of its sides': then a star is not all of both sides'."""
+    stack = [*items]
+    while stack:
+        join = stack.pop().get("JoinExpr")
+        if join is not None:
+            if "usingClause" in join or join.get("isNatural"):
+                return True
+            stack += (join["larg"], join["rarg"])
+    return False
