@@ -30,7 +30,7 @@ def arrange(
         return False
     places = _places(reading, found, hidden)
     word = returning.settle(reading, node, found, places) if writes else None
-    known = cache(partial(comparable, reading, node, found))
+    known = cache(partial(comparable, reading, found))
     ordering.settle(reading.text, node, found, places, partial(_is_aggregate, reading), known)
     if word is not None:
         reading.transitions.append(Answer(word))

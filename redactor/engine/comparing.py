@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 
 from redactor.catalog import Column
 from redactor.protection import BUILTIN_TYPES
-from redactor.sql.grammar import Node
-from redactor.sql.labels import walk
 from redactor.sql.survey import Survey, takes_row
 
 if TYPE_CHECKING:
@@ -62,17 +60,16 @@ _FUNCTIONS = frozenset(
 _TAKING = frozenset({"->", "#>"})
 
 
-def comparable(reading: Reading, node: Node, found: Survey) -> bool:
+def comparable(reading: Reading, found: Survey) -> bool:
     """Whether every output of every query in a statement surely has a type with an order."""
-    if any(f.name not in _FUNCTIONS for f in found.functions) or any(o in _TAKING for _, o in found.operators):
+    if (
+        found.untyped
+        or any(f.name not in _FUNCTIONS for f in found.functions)
+        or any(o in _TAKING for _, o in found.operators)
+    ):
         return False
     if any(name not in _CASTS for _, name in found.types):
         return False
-    for kind, inner in walk(node):
-        if kind.startswith("Xml") or kind in ("RangeTableFunc", "A_Indirection"):
-            return False
-        if kind == "ResTarget" and "ParamRef" in inner.get("val", ()):
-            return False
     for ref in found.relations:
         relation = reading.resolve(ref)
         if relation is None:

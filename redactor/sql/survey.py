@@ -104,6 +104,8 @@ class Survey:
     """Whether a subquery or an aggregate that is no function stands in an expression."""
     gathers: bool = False
     """Whether GROUPING SETS, or JSON made of many rows, stands anywhere."""
+    untyped: bool = False
+    """Whether XML, a part of a value, or an output that is a parameter and nothing else, stands anywhere."""
 
 
 _MODIFYING = {"InsertStmt": Role.INSERT, "UpdateStmt": Role.UPDATE, "DeleteStmt": Role.DELETE, "MergeStmt": Role.MERGE}
@@ -147,7 +149,7 @@ _NOTED = frozenset(LATER) | {
     *("String", "Integer", "Float", "A_Star", "SetToDefault", "ParamRef", "RangeVar", "SelectStmt", "InsertStmt"),
     *("UpdateStmt", "DeleteStmt", "MergeStmt", "RangeTableSample", "FuncCall", "TypeName", "A_Expr", "CaseExpr"),
     *("SubLink", "GroupingFunc", "SortBy", "A_Indirection", "JoinExpr", "ResTarget", "IndexElem", "LockingClause"),
-    *("MultiAssignRef", "Alias", "GroupingSet"),
+    *("MultiAssignRef", "Alias", "GroupingSet", "XmlExpr", "XmlSerialize", "RangeTableFunc"),
 }
 # what is compared without an operator's name in the text
 _BETWEEN = frozenset({"AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN_SYM", "AEXPR_NOT_BETWEEN_SYM"})
@@ -228,6 +230,8 @@ def _enter(kind: str, value: Node, ctes: Scope, found: Survey, stack: _Stack) ->
         case "ResTarget":
             if "name" in value:
                 found.names.add(value["name"])
+            if "ParamRef" in value.get("val", ()):
+                found.untyped = True
         case "A_Expr":
             _operator(value.get("name", ()), found)
             if value.get("kind", "") in _BETWEEN:
@@ -284,7 +288,10 @@ def _enter(kind: str, value: Node, ctes: Scope, found: Survey, stack: _Stack) ->
             found.collects = found.gathers = True
         case "GroupingSet" | "JsonArrayQueryConstructor":
             found.gathers = True
+        case "XmlExpr" | "XmlSerialize" | "RangeTableFunc":
+            found.untyped = True
         case "A_Indirection":
+            found.untyped = True
             for part in value.get("indirection", ()):
                 if "String" in part:
                     found.names.add(part["String"]["sval"])
