@@ -125,7 +125,7 @@ def _judge_query(reading: Reading, f: Function, text: str) -> None:
         if relation is not None and not reading.world.shield(relation).open:
             raise of_kind(f"{relation.qualified} in a function", "it has protected columns or rows", _ASK)
     for call in found.functions:
-        _judge_call(reading, f, call.schema, call.name, call.arguments)
+        _judge_call(reading, call.schema, call.name, call.arguments)
     if found.operators:
         for o in reading.world.catalog.operators:
             named = any(o.name == name for _, name in found.operators)
@@ -142,7 +142,7 @@ def _judge_query(reading: Reading, f: Function, text: str) -> None:
     reading.hits |= own.hits
 
 
-def _judge_call(reading: Reading, f: Function, schema: str | None, name: str, count: int) -> None:
+def _judge_call(reading: Reading, schema: str | None, name: str, count: int) -> None:
     """A call in a body, whatever search_path it is made under."""
     world = reading.world
     others = [o for o in world.catalog.functions_named(name) if schema in (None, o.schema)]
@@ -159,7 +159,6 @@ def _judge_call(reading: Reading, f: Function, schema: str | None, name: str, co
         others = others if builtin else []
     if not builtin and not others:
         raise of_kind(f"{name} in a function", "it is not among what surely gives a result and does nothing else", _ASK)
-    del f
 
 
 # ------------------------------------------------------------------ triggers

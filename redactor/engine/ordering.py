@@ -109,11 +109,14 @@ def settle(
         while shown is not None and id(shown) not in tops:
             tops.add(id(shown))
             shown = _through(text, shown, around)
+    asked: set[int] = set()
     if arranges:
         # an order that shows in an aggregate is settled where it was asked for
-        tops |= {id(s) for select in found.selects if (s := _sorted_below(text, select, around)) is not None}
+        below = {id(s): inner for s in found.selects if (inner := _sorted_below(text, s, around)) is not None}
+        asked = set(below)
+        tops |= {id(inner) for inner in below.values()}
     for select in found.selects:
-        _level(text, select, around, id(select) in tops)
+        _level(text, select, around, id(select) in tops, id(select) in asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,8 @@ class _Around:
         )
 
 
-def _level(text: Text, select: Node, around: _Around, top: bool) -> None:
+def _level(text: Text, select: Node, around: _Around, top: bool, asked: bool) -> None:
+    """`top`: its order comes out; `asked`: its rows come in an order that was asked for below."""
     if select.get("limitOption") == "LIMIT_OPTION_WITH_TIES":
         # which rows there are is known, and more columns would make fewer of them ties
         return
@@ -161,7 +165,6 @@ def _level(text: Text, select: Node, around: _Around, top: bool) -> None:
     known = len(sources) == 1 and isinstance(sources[0], Place) and sources[0].settled and "groupClause" not in select
     if around.arranges and not known:
         grouped = "groupClause" in select
-        asked = _sorted_below(text, select, around) is not None
         own = _grouped_columns(text, select, sources) if grouped else keys
         unnumbered = not grouped and (asked or around.collected(select))
         _aggregates(text, select, [] if asked else keys, [] if unnumbered else own)

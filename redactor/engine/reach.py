@@ -46,7 +46,7 @@ class Reach:
     def reads(self, select: Node) -> bool:
         """Whether a query's FROM clause or condition, or anything in a set operation, reads any of it."""
         part = self._reading.get(id(select))
-        # what the walk did not come by is taken for one that does
+        # what the walk did not come by is taken for one that does; the whole of a query is the part before
         return part is None or (part if "larg" not in select else part - 1) in self._marked
 
     def _mark(self, part: int) -> None:

@@ -15,9 +15,9 @@ from redactor.engine.hiding import key_of
 from redactor.engine.ordering import Place, pinned
 from redactor.engine.refusal import of_kind
 from redactor.engine.text import Text
-from redactor.engine.writing import MERGED
+from redactor.engine.writing import joined, refuse_merged
 from redactor.sql.grammar import Node
-from redactor.sql.labels import label, merges, walk
+from redactor.sql.labels import label, walk
 from redactor.sql.quote import identifier
 from redactor.sql.survey import RelationRef, Survey
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from redactor.engine.reading import Reading
 
 _WORDS = {"UpdateStmt": "update", "DeleteStmt": "delete", "MergeStmt": "merge"}
-_OTHERS = {"UpdateStmt": "fromClause", "DeleteStmt": "usingClause"}
 
 
 def settle(reading: Reading, node: Node, found: Survey, places: dict[int, Place]) -> str | None:
@@ -139,8 +138,7 @@ def _keys(reading: Reading, kind: str, statement: Node, ref: RelationRef, relati
         # the session's own: there is nothing in it but what it was given
         return [f"{alias}::pg_catalog.text"]
     shield = reading.world.shield(relation)
-    joined = kind == "MergeStmt" or statement.get(_OTHERS[kind])
-    if shield.ordered and not shield.primary and joined:
+    if shield.ordered and not shield.primary and joined(kind, statement):
         raise of_kind(f"RETURNING of {relation.qualified}", f"{_WHY}, and it has no key to sort by", "Leave it out.")
     return [f"{alias}.{k}" for k in key_of(shield)] or ["true"]
 
@@ -155,7 +153,7 @@ def _outputs(reading: Reading, kind: str, statement: Node, ref: RelationRef, rel
     covered = relation is not None and bool(reading.world.shield(relation).covers)
     clause = statement["returningClause"]
     targets = {ref.alias, "old", "new", *(o["ReturningOption"]["value"] for o in clause.get("options", ()))}
-    items = [statement["sourceRelation"]] if kind == "MergeStmt" else statement.get(_OTHERS[kind], [])
+    items = joined(kind, statement)
     others = reading.sources(items, statement)
     names: list[str] = []
     for item in clause["exprs"]:
@@ -167,8 +165,8 @@ def _outputs(reading: Reading, kind: str, statement: Node, ref: RelationRef, rel
             names.append(item["ResTarget"].get("name") or label(value))
             continue
         qualifier = fields[-2]["String"]["sval"] if len(fields) > 1 else None
-        if qualifier is None and merges(items):
-            raise of_kind("RETURNING *", MERGED, "List the columns.")
+        if qualifier is None:
+            refuse_merged(items)
         mine = [(qualifier or ref.alias, own)] if qualifier is None or qualifier in targets else []
         more = [(a, c) for a, c in others.items() if qualifier is None or (a == qualifier and not mine)]
         listed = more + mine if kind == "MergeStmt" else mine + more

@@ -141,9 +141,6 @@ def _through_view(reading: Reading, view: Relation, event: str, columns: tuple[s
 # ------------------------------------------------------------------ the target's own columns
 
 
-MERGED = "a join with USING, or NATURAL, gives one column for two"
-
-
 class _Target:
     """A target's names in the expressions of its statement."""
 
@@ -181,8 +178,8 @@ def _mask(reading: Reading, kind: str, statement: Node, ref: RelationRef, shield
         value = item["ResTarget"]["val"]
         star = _star_of(value)
         if star is not None and (not star or star[-1] in target.aliases):
-            if not star and merges(_items(kind, statement)):
-                raise of_kind("RETURNING *", MERGED, "List the columns.")
+            if not star:
+                refuse_merged(joined(kind, statement))
             _expand(reading, item["ResTarget"], star, target, others, kind == "MergeStmt")
         else:
             _replace(reading, item["ResTarget"], target, others, returned=True)
@@ -190,10 +187,11 @@ def _mask(reading: Reading, kind: str, statement: Node, ref: RelationRef, shield
 
 def _others(reading: Reading, kind: str, statement: Node) -> dict[str, tuple[str, ...] | None]:
     """The other sources that the statement's expressions see: alias to column names, None where not known."""
-    return reading.sources(_items(kind, statement), statement)
+    return reading.sources(joined(kind, statement), statement)
 
 
-def _items(kind: str, statement: Node) -> list[Node]:
+def joined(kind: str, statement: Node) -> list[Node]:
+    """The FROM items that a write reads besides its target."""
     items: list[Node] = []
     match kind:
         case "UpdateStmt":
@@ -205,6 +203,12 @@ def _items(kind: str, statement: Node) -> list[Node]:
         case _:
             pass
     return items
+
+
+def refuse_merged(items: list[Node]) -> None:
+    """Refuses `RETURNING *` where a star is not all columns of all that is joined."""
+    if merges(items):
+        raise of_kind("RETURNING *", "a join with USING, or NATURAL, gives one column for two", "List the columns.")
 
 
 def _star_of(value: Node) -> tuple[str, ...] | None:

@@ -37,11 +37,15 @@ _KINDS = "c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND c.relpersistence 
 _FOREIGN = f"(n.nspname NOT IN ('pg_catalog', 'information_schema') OR %s.oid >= {FIRST})"
 
 
+def _unless_held(printed: str, *objects: str) -> str:
+    """A definition as text; UNREAD where one of the objects is held."""
+    return f"CASE WHEN ARRAY[{', '.join(objects)}] && $1::oid[] THEN '{UNREAD}' ELSE {printed} END"
+
+
 def _printed(expression: str, relation: str, *others: str) -> str:
     """An expression over that relation's columns as text; not where it, or one of the others, is held."""
-    held = f"ARRAY[{', '.join((relation, *others))}] && $1::oid[]"
-    printed = f"pg_get_expr({expression}, {relation})"
-    return f"CASE WHEN {expression} IS NULL THEN NULL WHEN {held} THEN '{UNREAD}' ELSE {printed} END"
+    printed = _unless_held(f"pg_get_expr({expression}, {relation})", relation, *others)
+    return f"CASE WHEN {expression} IS NOT NULL THEN {printed} END"
 
 
 DATABASE = """
@@ -120,7 +124,7 @@ COLUMNS = f"""
 SELECT a.attrelid AS relation, a.attnum AS number, a.attname::text AS name, a.atttypid AS type,
        a.atttypmod AS modifier, a.attnotnull AS not_null, a.attidentity <> '' AS identity,
        a.attgenerated <> '' AS generated,
-       CASE WHEN f.adrelid = ANY ($1::oid[]) THEN '{UNREAD}' ELSE pg_get_expr(f.adbin, f.adrelid) END AS expression,
+       {_printed("f.adbin", "f.adrelid")} AS expression,
        CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation ELSE 0 END AS collation,
        d.description AS comment, a.attinhcount > 0 AS inherited
   FROM pg_attribute a
@@ -159,8 +163,8 @@ SELECT i.indrelid AS relation, c.relname::text AS name, i.indexrelid AS oid, i.i
 
 TRIGGERS = f"""
 SELECT tgrelid AS relation, tgname::text AS name, tgfoid AS function, tgtype AS type, tgattr::int2[]::int[] AS columns,
-       CASE WHEN tgqual IS NULL THEN NULL WHEN tgrelid = ANY ($1::oid[]) THEN '{UNREAD}'
-         ELSE pg_get_triggerdef(oid) END AS definition, tgargs AS arguments
+       CASE WHEN tgqual IS NOT NULL THEN {_unless_held("pg_get_triggerdef(oid)", "tgrelid")} END AS definition,
+       tgargs AS arguments
   FROM pg_trigger
  WHERE tgenabled <> 'D' AND (NOT tgisinternal OR (tgparentid <> 0 AND tgfoid >= {FIRST}))
  ORDER BY tgrelid, tgname
@@ -177,7 +181,7 @@ SELECT polrelid AS relation, polname::text AS name, polcmd::text AS command, pol
 
 RULES = f"""
 SELECT ev_class AS relation, rulename::text AS name, ev_type::text AS event, is_instead AS instead,
-       CASE WHEN ARRAY[ev_class, oid] && $1::oid[] THEN '{UNREAD}' ELSE pg_get_ruledef(oid) END AS definition
+       {_unless_held("pg_get_ruledef(oid)", "ev_class", "oid")} AS definition
   FROM pg_rewrite
  WHERE rulename <> '_RETURN' AND ev_enabled <> 'D'
  ORDER BY ev_class, rulename
@@ -187,7 +191,7 @@ PARENTS = "SELECT inhrelid AS child, inhparent AS parent FROM pg_inherits ORDER 
 
 PARTITIONED = f"""
 SELECT partrelid AS relation, partattrs::int2[]::int[] AS columns,
-       CASE WHEN partrelid = ANY ($1::oid[]) THEN '{UNREAD}' ELSE pg_get_partkeydef(partrelid) END AS definition,
+       {_unless_held("pg_get_partkeydef(partrelid)", "partrelid")} AS definition,
        {_printed("partexprs", "partrelid")} AS expressions
   FROM pg_partitioned_table
 """
@@ -231,7 +235,7 @@ SELECT d.objid AS function, d.refobjid AS source, d.refobjsubid AS number
 
 STATISTICS = f"""
 SELECT stxrelid AS relation, stxname::text AS name, stxkeys::int2[]::int[] AS columns,
-       CASE WHEN stxrelid = ANY ($1::oid[]) THEN '{UNREAD}' ELSE pg_get_statisticsobjdef(oid) END AS definition
+       {_unless_held("pg_get_statisticsobjdef(oid)", "stxrelid")} AS definition
   FROM pg_statistic_ext
  ORDER BY stxrelid, stxname
 """
@@ -251,13 +255,8 @@ SELECT DISTINCT p.proname::text AS name
 
 def functions(version: int) -> str:
     """All functions that are not PostgreSQL's own. SQL-standard bodies came with 14."""
-    printed = "pg_get_function_sqlbody(p.oid)"
-    held = "p.oid = ANY ($1::oid[])"
-    if version < 140000:
-        # a parameter that nothing uses has no type
-        body = f"CASE WHEN {held} THEN NULL::text END"
-    else:
-        body = f"CASE WHEN p.prosqlbody IS NULL THEN NULL WHEN {held} THEN '{UNREAD}' ELSE {printed} END"
+    printed = f"CASE WHEN p.prosqlbody IS NOT NULL THEN {_unless_held('pg_get_function_sqlbody(p.oid)', 'p.oid')} END"
+    body = printed if version >= 140000 else "NULL::text"
     return f"""
 SELECT p.oid, p.pronamespace AS schema, p.proname::text AS name, p.prokind::text AS kind, l.lanname::text AS language,
        p.proargtypes::oid[] AS arguments, p.proargnames AS argument_names, p.proargmodes::text[] AS argument_modes,
