@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from redactor.catalog import Relation
-from redactor.engine.ordering import pinned
+from redactor.engine.clauses import pinned
 from redactor.engine.refusal import of_kind
+from redactor.engine.traits import COMPARING, COMPUTING, DIVIDING, MATCHING, PARTIAL, TELLING, TOTAL
 from redactor.protection import Shield
 from redactor.sql.grammar import Node
 from redactor.sql.labels import walk
@@ -19,45 +20,6 @@ from redactor.sql.labels import walk
 if TYPE_CHECKING:
     from redactor.engine.reading import Reading
 
-TELLING = frozenset(
-    {
-        *("nextval", "setval", "currval", "lastval", "pg_notify", "random", "random_normal", "setseed", "set_config"),
-        "pg_export_snapshot",
-        *("array_sample", "array_shuffle", "clock_timestamp", "timeofday", "uuidv7", "pg_advisory_lock"),
-        *("pg_advisory_lock_shared", "pg_advisory_unlock", "pg_advisory_unlock_shared", "pg_advisory_xact_lock"),
-        *("pg_advisory_xact_lock_shared", "pg_try_advisory_lock", "pg_try_advisory_lock_shared"),
-        *("pg_try_advisory_xact_lock", "pg_try_advisory_xact_lock_shared"),
-    }
-)
-"""Functions that give, or leave behind, something else each time."""
-_TOTAL = frozenset(
-    {
-        *("lower", "upper", "initcap", "length", "char_length", "octet_length", "btrim", "ltrim", "rtrim", "concat"),
-        *("concat_ws", "left", "right", "replace", "reverse", "translate", "strpos", "position", "md5"),
-        *("starts_with", "quote_literal", "quote_ident", "now", "transaction_timestamp", "statement_timestamp"),
-        *("count", "min", "max", "bool_and", "bool_or", "every", "array_agg", "cardinality", "array_length"),
-        *("array_append", "array_remove", "generate_series", "unnest", "gen_random_uuid", "uuidv4"),
-        *("to_json", "to_jsonb", "jsonb_build_object", "json_build_object", "row_to_json", "row_number", "isfinite"),
-        *("lag", "lead", "first_value", "last_value", "rank", "dense_rank", "string_agg", "merge_action"),
-    }
-)
-"""Functions that cannot fail for some values of their arguments and not for others."""
-_PARTIAL = frozenset(
-    {
-        *("sum", "avg", "abs", "round", "trunc", "floor", "ceil", "ceiling", "date_trunc", "extract", "date_part"),
-        *("to_char", "make_interval", "age", "repeat", "lpad", "rpad", "overlay", "substring", "substr", "split_part"),
-    }
-)
-"""Functions that fail in one way only, whose text tells of no value."""
-_COMPARING = frozenset(
-    {
-        *("=", "<>", "!=", "<", "<=", ">", ">=", "||", "~~", "!~~", "~~*", "!~~*", "@>", "<@", "&&", "->", "->>"),
-        *("#>", "#>>", "?", "?|", "?&", "-|-"),
-    }
-)
-_COMPUTING = frozenset({"+", "-", "*"})
-_DIVIDING = frozenset({"/", "%"})
-_MATCHING = frozenset({"~", "!~", "~*", "!~*", "similar to"})
 _TEXTS = frozenset({"text", "varchar", "bpchar", "name"})
 _FREE = frozenset({"text", "integer", "bigint", "smallint", "boolean", "date", "numeric", "jsonb", "json", "uuid"})
 _STAYS = frozenset({"timestamp with time zone", "timestamp without time zone", "double precision", "real", "bytea"})
@@ -104,7 +66,7 @@ def _fallible(statement: Node) -> int:
         match kind:
             case "FuncCall":
                 name = node["funcname"][-1]["String"]["sval"]
-                count += 0 if name in _TOTAL else 1 if name in _PARTIAL else 2
+                count += 0 if name in TOTAL else 1 if name in PARTIAL else 2
             case "TypeCast":
                 words = [n["String"]["sval"] for n in node["typeName"].get("names", ())]
                 count += 0 if _is_constant(node["arg"]) or (words[-1:] and words[-1] in _TEXTS) else 2
@@ -124,13 +86,13 @@ def _operator(node: Node) -> int:
         return 0
     name = node["name"][-1]["String"]["sval"] if len(node.get("name", ())) == 1 else ""
     right = node.get("rexpr", {})
-    if name in _COMPARING:
+    if name in COMPARING:
         return 0
-    if name in _COMPUTING:
+    if name in COMPUTING:
         return 0 if _is_constant({"A_Expr": node}) else 1
-    if name in _DIVIDING:
+    if name in DIVIDING:
         return 1 if "A_Const" in right else 2
-    return 0 if (name in _MATCHING or node["kind"] == "AEXPR_SIMILAR") and _is_constant(right) else 2
+    return 0 if (name in MATCHING or node["kind"] == "AEXPR_SIMILAR") and _is_constant(right) else 2
 
 
 def _is_constant(node: Node) -> bool:

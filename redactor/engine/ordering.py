@@ -10,36 +10,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from redactor.engine.clauses import (
+    ENDS,
+    SETS,
+    distinct_on,
+    end_of,
+    groups,
+    located,
+    name_of,
+    ordinals,
+    parts,
+    pinned,
+    sorted_by,
+    start_of,
+)
 from redactor.engine.reach import Reach
 from redactor.engine.text import Text
+from redactor.engine.traits import ARRANGING, KEEPING, NUMBERING, PICKING, ROWWISE
 from redactor.sql.grammar import Node
 from redactor.sql.labels import label, walk
 from redactor.sql.quote import identifier
 from redactor.sql.survey import Survey
 
-_KEEPING = frozenset(
-    {
-        *("array_agg", "string_agg", "json_agg", "jsonb_agg", "json_object_agg", "jsonb_object_agg", "xmlagg"),
-        *("json_agg_strict", "jsonb_agg_strict", "jsonb_object_agg_strict", "jsonb_object_agg_unique"),
-        "jsonb_object_agg_unique_strict",
-        *("json_object_agg_strict", "json_object_agg_unique", "json_object_agg_unique_strict"),
-    }
-)
-"""Aggregates whose result shows the order of their input."""
-_ENDS = frozenset({"limit", "offset", "fetch", "for"})
-_BEHIND_GROUPS = frozenset({"having", "window", "order", "limit", "offset", "fetch", "for"})
-_SETS = frozenset({"union", "intersect", "except"})
-_CLOSING = frozenset({("on", "conflict"), ("with", "no"), ("with", "data")})
-_STOPS = frozenset({")", ";", "returning"})
-_BEGINNING = _STOPS | {word for word, _ in _CLOSING}
 _ORDERED = frozenset({"text", "varchar", "int4", "int8", "numeric", "date", "bool", "timestamptz", "timestamp", "uuid"})
-_PICKING = frozenset({"first_value", "last_value", "nth_value"})
-_NUMBERING = frozenset({"row_number", "lag", "lead", "ntile"})
-_ARRANGING = _KEEPING | _PICKING | _NUMBERING
-"""Functions whose result shows the order of rows, as aggregates or in windows."""
-_ROWWISE = _NUMBERING | {"first_value"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +82,7 @@ def settle(
     # ARRAY(SELECT ...) keeps the order of its rows
     kept = {id(select) for select in found.arrays}
     collects = found.collects or any(aggregates(f.name) for f in found.functions)
-    arranges = any(f.name in _ARRANGING for f in found.functions)
+    arranges = any(f.name in ARRANGING for f in found.functions)
     # of a statement that is one query and changes nothing, what it reads is what the query reads
     single = len(found.selects) == 1 and "SelectStmt" in node and not found.nested
     reach = None if single else Reach(node, places.keys(), {at for at, p in places.items() if p.sized})
@@ -174,17 +168,17 @@ def _level(text: Text, select: Node, around: _Around, top: bool, asked: bool) ->
     plain = not (picks or collects or select.keys() & {"groupClause", "havingClause", "distinctClause"})
     if plain and len(sources) == 1 and isinstance(sources[0], Place) and _alone(select, sources[0]):
         return
-    start = _start_of(text, select)
+    start = start_of(text, select)
     if start is None:
         return
     if "groupClause" in select:
-        more = _groups(text, select, start) if "distinctClause" not in select else _ordinals(select)
+        more = groups(text, select, start) if "distinctClause" not in select else ordinals(select)
     elif collects or "havingClause" in select:
         return
     elif picks:
-        more = keys if "sortClause" in select else [*_distinct_on(text, start), *keys]
+        more = keys if "sortClause" in select else [*distinct_on(text, start), *keys]
     elif "distinctClause" in select:
-        more = _ordinals(select) or _starred(select, sources)
+        more = ordinals(select) or _starred(select, sources)
     else:
         unsorted = [s for s in sources if not (isinstance(s, Place) and _is_sorted(select, s, sources))]
         more = _keys(unsorted, around.row)
@@ -205,7 +199,7 @@ def _through(text: Text, select: Node, around: _Around) -> Node | None:
         return None
     if not inner.get("fromClause") or "targetList" not in inner or inner.get("limitOption") == "LIMIT_OPTION_WITH_TIES":
         return None
-    return inner if _start_of(text, inner) is not None else None
+    return inner if start_of(text, inner) is not None else None
 
 
 def _read_alone(select: Node, around: _Around) -> Node | None:
@@ -233,9 +227,9 @@ def _sorted_below(text: Text, select: Node, around: _Around) -> Node | None:
             arm = inner
             while "larg" in arm:
                 arm = arm["larg"]
-            settled = "fromClause" in arm and "targetList" in arm and _start_of(text, arm) is not None
+            settled = "fromClause" in arm and "targetList" in arm and start_of(text, arm) is not None
             sets = any("GroupingSet" in g for g in inner.get("groupClause", ()))
-            starred = "distinctClause" in inner and not _ordinals(inner)
+            starred = "distinctClause" in inner and not ordinals(inner)
             return inner if settled and not sets and not starred else None
         if inner.keys() & {"larg", "groupClause", "distinctClause", "havingClause"} or around.collected(inner):
             return None
@@ -294,61 +288,23 @@ def _alone(select: Node, place: Place) -> bool:
         return True
     if place.primary and pinned(select.get("whereClause", {}), place.alias, place.primary):
         return True
-    return bool(place.primary) and set(place.primary) <= _sorted_by(select)
+    return bool(place.primary) and set(place.primary) <= sorted_by(select)
 
 
 def _is_sorted(select: Node, place: Place, sources: list[Place | str]) -> bool:
     """Whether a query is sorted by a relation's key already."""
     if not place.primary or "sortClause" not in select:
         return False
-    given = {name for name in _sorted_by(select) if not name.isdigit()}
+    given = {name for name in sorted_by(select) if not name.isdigit()}
     if not given.issuperset(place.primary):
         return False
     others = {c for s in sources if isinstance(s, Place) and s is not place for c in s.columns}
     return others.isdisjoint(place.primary)
 
 
-def _sorted_by(select: Node) -> set[str]:
-    """What a query is sorted by: names of columns, and numbers of outputs."""
-    names = set()
-    targets = [t["ResTarget"]["val"] for t in select.get("targetList", ())]
-    for s in select.get("sortClause", ()):
-        value = s["SortBy"]["node"]
-        number = value.get("A_Const", {}).get("ival", {}).get("ival")
-        if number is not None:
-            names.add(str(number))
-        if number is not None and 0 < number <= len(targets):
-            if any("A_Star" in f for t in targets[:number] for f in t.get("ColumnRef", {}).get("fields", ())):
-                continue
-            value = targets[number - 1]
-        names.add(_name(value))
-    return names - {""}
-
-
-def _name(value: Node) -> str:
-    """The name of a column that is referred to; empty for anything else."""
-    fields = value.get("ColumnRef", {}).get("fields", ())
-    return str(fields[-1]["String"]["sval"]) if fields and "String" in fields[-1] else ""
-
-
-def pinned(where: Node, alias: str, key: tuple[str, ...]) -> bool:
-    """Whether a condition holds for one value of the key alone: `id = 42`, `id = $1 AND ...`."""
-    conditions = where["BoolExpr"]["args"] if where.get("BoolExpr", {}).get("boolop") == "AND_EXPR" else [where]
-    given = set()
-    for condition in conditions:
-        test = condition.get("A_Expr", {})
-        if test.get("kind") != "AEXPR_OP" or [n.get("String", {}).get("sval") for n in test.get("name", ())] != ["="]:
-            continue
-        left, right = test.get("lexpr", {}), test.get("rexpr", {})
-        names = [f.get("String", {}).get("sval") for f in left.get("ColumnRef", {}).get("fields", ())]
-        if ("A_Const" in right or "ParamRef" in right) and (names == [alias, *names[1:]] or len(names) == 1):
-            given.add(names[-1])
-    return set(key) <= given
-
-
 def _collects(target: Node, aggregates: Callable[[str], bool]) -> bool:
     """Whether an output makes one value of many rows of its own query."""
-    for kind, inner in _own(target):
+    for kind, inner in parts(target):
         if kind in ("JsonObjectAgg", "JsonArrayAgg", "GroupingFunc"):
             return True
         if kind == "FuncCall" and "over" not in inner and aggregates(inner["funcname"][-1]["String"]["sval"]):
@@ -356,130 +312,24 @@ def _collects(target: Node, aggregates: Callable[[str], bool]) -> bool:
     return False
 
 
-def _own(*items: object) -> Iterator[tuple[str, Any]]:
-    """Every field below, as (name, value), those of queries within left out."""
-    stack = list(items)
-    while stack:
-        item = stack.pop()
-        if isinstance(item, list):
-            stack += item
-        elif isinstance(item, dict):
-            for name, inner in item.items():
-                if name not in ("SelectStmt", "A_Const"):
-                    yield name, inner
-                    stack.append(inner)
-
-
-# -------------------------------------------------------------- where in the text
-
-
-def _start_of(text: Text, select: Node) -> int | None:
-    """The token SELECT of a query, or TABLE; None where it is not found."""
-    location = select["targetList"][0]["ResTarget"].get("location")
-    if location is None or location < 0:
-        named = select["fromClause"][0].get("RangeVar", {}).get("location")
-        i = text.at(named) - 1 if named is not None else -1
-        while i >= 0 and text.word(i) in ("only", "("):
-            i -= 1
-        return i if i >= 0 and text.word(i) == "table" else None
-    i, depth = text.at(location) - 1, 0
-    while i >= 0:
-        word = text.word(i)
-        depth += (word == ")") - (word == "(")
-        if depth < 0:
-            return None
-        if depth == 0 and word == "select":
-            return i
-        i -= 1
-    return None
-
-
-def _end_of(text: Text, first: int, ends: frozenset[str]) -> int:
-    """The token behind a part that begins at a token: one of these words, or what ends the query."""
-    words = text.words
-    i, count = first, len(words)
-    while i < count:
-        word = words[i]
-        if word == "(":
-            i = text.closing(i)
-        elif word in ends:
-            if i > first and words[i - 1] not in ("as", "."):
-                break
-            if word in _BEGINNING and (word, text.word(i + 1)) in _CLOSING:
-                break
-        elif word in _BEGINNING and (word in _STOPS or (word, text.word(i + 1)) in _CLOSING):
-            break
-        i += 1
-    return i
-
-
 def _add(text: Text, select: Node, start: int, keys: list[str]) -> None:
     if not keys:
         return
-    end = _end_of(text, start, _ENDS if "larg" in select else _ENDS | _SETS)
-    if text.word(end) in _SETS:
+    end = end_of(text, start, ENDS if "larg" in select else ENDS | SETS)
+    if text.word(end) in SETS:
         # an arm without parentheses has no ORDER BY of its own
         return
     if "sortClause" in select:
-        last = _located(select["sortClause"][-1]["SortBy"]["node"])
+        last = located(select["sortClause"][-1]["SortBy"]["node"])
         while text.word(end) == ")" and last is not None and text.tokens[end].start < last:
             # (SELECT ...) ORDER BY ... is one query
-            end = _end_of(text, end + 1, _ENDS)
-        known = _sorted_by(select)
+            end = end_of(text, end + 1, ENDS)
+        known = sorted_by(select)
         grouped = "groupClause" in select
         keys = [k for k in keys if k not in known and not (grouped and k.split(".")[-1] in known)]
     if keys:
         at = text.tokens[end - 1].end
         text.put(at, at, (", " if "sortClause" in select else " ORDER BY ") + ", ".join(dict.fromkeys(keys)))
-
-
-def _located(value: Node) -> int | None:
-    """Where in the text an expression stands, roughly."""
-    inner = next(iter(value.values()), None)
-    location = inner.get("location") if isinstance(inner, dict) else None
-    return location if isinstance(location, int) else None
-
-
-def _groups(text: Text, select: Node, start: int) -> list[str]:
-    """The expressions that a query groups by, as they are written; none where it groups in several ways."""
-    if any("GroupingSet" in g for g in select["groupClause"]):
-        return []
-    first = start
-    while text.word(first) != "group" or text.word(first + 1) != "by":
-        first = text.closing(first) + 1 if text.word(first) == "(" else first + 1
-        if first >= len(text.words):
-            return []
-    first += 2 + (text.word(first + 2) in ("distinct", "all"))
-    # the schema of a relation that a subquery stands for is gone
-    return [k for k in _listed(text, first, _end_of(text, first, _BEHIND_GROUPS)) if k.count(".") < 2]
-
-
-def _distinct_on(text: Text, start: int) -> list[str]:
-    opening = start + 3
-    if [text.word(start + 1), text.word(start + 2), text.word(opening)] != ["distinct", "on", "("]:
-        return []
-    return _listed(text, opening + 1, text.closing(opening))
-
-
-def _listed(text: Text, first: int, end: int) -> list[str]:
-    """The expressions between two tokens; none where one holds a query, which could not stand there twice."""
-    out, begun, i = [], first, first
-    while i <= end:
-        if i == end or text.word(i) == ",":
-            out.append(text.written(text.tokens[begun].start, text.tokens[i - 1].end))
-            begun = i + 1
-        elif text.word(i) in ("select", "values", "table"):
-            return []
-        i = text.closing(i) + 1 if i < end and text.word(i) == "(" else i + 1
-    return out
-
-
-def _ordinals(select: Node) -> list[str]:
-    """Every output by its number; none where a star stands among them."""
-    targets = [t["ResTarget"]["val"] for t in select.get("targetList", ())]
-    if any("A_Star" in f for t in targets for f in t.get("ColumnRef", {}).get("fields", ())):
-        return []
-    return [str(i + 1) for i in range(len(targets))]
 
 
 def _starred(select: Node, sources: list[Place | str]) -> list[str]:
@@ -503,10 +353,10 @@ def _set_operation(text: Text, select: Node) -> None:
     # only what UNION makes distinct surely has an order
     if not targets or not (alike or all(_is_plain(t) for t in targets)):
         return
-    keys, start = _ordinals(arm), _start_of(text, arm)
+    keys, start = ordinals(arm), start_of(text, arm)
     if start is None:
         return
-    while text.word(start - 1) == "(" and text.word(text.closing(start - 1) + 1) in _SETS:
+    while text.word(start - 1) == "(" and text.word(text.closing(start - 1) + 1) in SETS:
         start -= 1
     _add(text, select, start, keys)
 
@@ -539,7 +389,7 @@ def _aggregates(text: Text, select: Node, keys: list[str], windowed: list[str]) 
     """ORDER BY within aggregates that keep the order of their rows, and (`windowed`) behind what numbers rows."""
     if not keys and not windowed:
         return
-    for kind, inner in _own(*(select.get(clause, []) for clause in ("targetList", "havingClause", "sortClause"))):
+    for kind, inner in parts(*(select.get(clause, []) for clause in ("targetList", "havingClause", "sortClause"))):
         if kind == "FuncCall":
             _call(text, inner, windowed if "over" in inner else keys)
 
@@ -550,9 +400,9 @@ def _call(text: Text, call: Node, keys: list[str]) -> None:
         return
     opening = text.name_end(text.at(call["location"]))
     if "over" in call:
-        if name in _PICKING | _KEEPING | _NUMBERING and not call["over"].keys() & {"name", "refname"}:
+        if name in PICKING | KEEPING | NUMBERING and not call["over"].keys() & {"name", "refname"}:
             _window(text, name, call["over"], text.closing(opening) + 1, keys)
-    elif name in _KEEPING and not call.keys() & {"agg_distinct", "agg_within_group"}:
+    elif name in KEEPING and not call.keys() & {"agg_distinct", "agg_within_group"}:
         at = text.tokens[text.closing(opening) - 1].end
         text.put(at, at, (", " if "agg_order" in call else " ORDER BY ") + ", ".join(keys))
 
@@ -561,14 +411,14 @@ def _window(text: Text, name: str, window: Node, begun: int, keys: list[str]) ->
     """An order for a window, where it changes neither its frame nor what is equal in it."""
     while text.word(begun) != "over":
         begun += 1
-    frame = _end_of(text, begun + 2, frozenset({"rows", "range", "groups"}))
+    frame = end_of(text, begun + 2, frozenset({"rows", "range", "groups"}))
     at = text.tokens[frame - 1].end
     if "orderClause" not in window and text.word(frame) == ")":
-        whole = "" if name in _NUMBERING else " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
+        whole = "" if name in NUMBERING else " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
         text.put(at, at, f" ORDER BY {', '.join(keys)}{whole}")
-    elif text.word(frame) == "rows" or (text.word(frame) == ")" and name in _ROWWISE):
+    elif text.word(frame) == "rows" or (text.word(frame) == ")" and name in ROWWISE):
         # RANGE and GROUPS count what is equal, and so does a frame that is not written
-        sorted_by = {_name(s["SortBy"]["node"]) for s in window.get("orderClause", ())}
-        more = ", ".join(k for k in keys if k.split(".")[-1] not in sorted_by)
+        given = {name_of(s["SortBy"]["node"]) for s in window.get("orderClause", ())}
+        more = ", ".join(k for k in keys if k.split(".")[-1] not in given)
         if more:
-            text.put(at, at, (", " if sorted_by else " ORDER BY ") + more)
+            text.put(at, at, (", " if given else " ORDER BY ") + more)

@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from redactor.catalog import Relation
+from redactor.engine.clauses import pinned
 from redactor.engine.hiding import key_of
-from redactor.engine.ordering import Place, pinned
+from redactor.engine.ordering import Place
 from redactor.engine.refusal import of_kind
 from redactor.engine.text import Text
 from redactor.engine.writing import joined, refuse_merged

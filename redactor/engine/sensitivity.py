@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from redactor.engine.hiding import told_apart
-from redactor.engine.meeting import TELLING
+from redactor.engine.traits import ALIKE, COUNTING_TIES, EXACT_CALLS, FLOATING, ROUNDING, TELLING
 from redactor.protection import Shield
 from redactor.sql.grammar import Node
 from redactor.sql.labels import walk
@@ -24,27 +24,8 @@ if TYPE_CHECKING:
 
 _ROWS_FRAME = 0x4
 """FRAMEOPTION_ROWS (nodes/parsenodes.h)."""
-_COUNTING_TIES = frozenset(
-    {
-        *("array_agg", "string_agg", "json_agg", "jsonb_agg", "json_object_agg", "jsonb_object_agg", "xmlagg"),
-        *("last_value", "nth_value"),
-    }
-)
-_ALIKE = frozenset(
-    {"rank", "dense_rank", "percent_rank", "cume_dist", "row_number", "ntile", "lag", "lead", "first_value"}
-)
-"""Window functions that look at no frame, or are given an order by engine/ordering.py."""
-_ROUNDING = frozenset({"sum", "avg", "stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp"})
-"""Aggregates that round where their input is floating-point, and so depend on its order."""
-_FLOATING = frozenset(
-    {
-        *("corr", "covar_pop", "covar_samp", "regr_avgx", "regr_avgy", "regr_intercept", "regr_r2", "regr_slope"),
-        *("regr_sxx", "regr_sxy", "regr_syy"),
-    }
-)
 _EXACT_TYPES = frozenset({"int2", "int4", "int8", "numeric", "interval", "money"})
 _EXACT = frozenset({"ColumnRef", "A_Const", "A_Expr", "CaseExpr", "CaseWhen", "CoalesceExpr", "NullTest", "BoolExpr"})
-_EXACT_CALLS = frozenset({"length", "char_length", "octet_length", "cardinality", "array_length", "abs", "count"})
 
 
 def shows_order(node: Node, found: Survey, exact: Callable[[str], bool], own_aggregate: Callable[[str], bool]) -> bool:
@@ -77,18 +58,18 @@ def _select(select: Node) -> bool:
 
 def _call(call: Node, exact: Callable[[str], bool], own_aggregate: Callable[[str], bool]) -> bool:
     name = call["funcname"][-1]["String"]["sval"]
-    if name in TELLING or name in _FLOATING or own_aggregate(name):
+    if name in TELLING or name in FLOATING or own_aggregate(name):
         return True
-    rounds = name in _ROUNDING and not _is_exact(call.get("args", []), exact)
+    rounds = name in ROUNDING and not _is_exact(call.get("args", []), exact)
     window = call.get("over")
     if window is None:
         return rounds
     if window.keys() & {"name", "refname"}:
         return name not in ("rank", "dense_rank", "percent_rank", "cume_dist")
-    if name in _ALIKE:
+    if name in ALIKE:
         return False
     in_rows = bool(window.get("frameOptions", 0) & _ROWS_FRAME)
-    return rounds or in_rows or (name in _COUNTING_TIES and "orderClause" in window)
+    return rounds or in_rows or (name in COUNTING_TIES and "orderClause" in window)
 
 
 def _is_exact(arguments: Any, exact: Callable[[str], bool]) -> bool:
@@ -103,7 +84,7 @@ def _is_exact(arguments: Any, exact: Callable[[str], bool]) -> bool:
                 if inner["typeName"]["names"][-1]["String"]["sval"] not in _EXACT_TYPES:
                     return False
             case "FuncCall":
-                if inner["funcname"][-1]["String"]["sval"] not in _EXACT_CALLS:
+                if inner["funcname"][-1]["String"]["sval"] not in EXACT_CALLS:
                     return False
             case "String" | "List":
                 pass

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from redactor.decision import Allow, Decision, Redact, Refuse
-from redactor.engine import behalf, blocks, coding, copying, definitions, explaining, settings
+from redactor.engine import behalf, blocks, changes, coding, copying, definitions, explaining, settings, upkeep
 from redactor.engine.reading import Reading
 from redactor.engine.refusal import imitation, of_gap, of_kind
 from redactor.sql.grammar import Node, Statement
@@ -236,19 +236,19 @@ _HANDLERS: dict[str, Handler] = {
     "CreateEnumStmt": definitions.create_type,
     "CreateRangeStmt": definitions.create_range,
     "CreateSchemaStmt": definitions.create_schema,
-    "GrantStmt": definitions.grant,
-    "ReindexStmt": definitions.reindex,
+    "GrantStmt": upkeep.grant,
+    "ReindexStmt": upkeep.reindex,
     "AlterEnumStmt": definitions.alter_type,
     "CompositeTypeStmt": definitions.create_composite,
     "CreateDomainStmt": definitions.create_domain,
-    "IndexStmt": definitions.create_index,
-    "CreateStatsStmt": definitions.create_statistics,
-    "AlterTableStmt": definitions.alter_table,
-    "RenameStmt": definitions.rename,
-    "DropStmt": definitions.drop,
-    "TruncateStmt": definitions.truncate,
-    "VacuumStmt": definitions.vacuum,
-    "RefreshMatViewStmt": definitions.refresh,
-    "CommentStmt": definitions.comment,
+    "IndexStmt": changes.create_index,
+    "CreateStatsStmt": changes.create_statistics,
+    "AlterTableStmt": changes.alter_table,
+    "RenameStmt": changes.rename,
+    "DropStmt": changes.drop,
+    "TruncateStmt": upkeep.truncate,
+    "VacuumStmt": upkeep.vacuum,
+    "RefreshMatViewStmt": upkeep.refresh,
+    "CommentStmt": upkeep.comment,
     "DoStmt": blocks.judge,
 }

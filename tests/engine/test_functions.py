@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from redactor.engine import meeting, ordering, sensitivity
+from redactor.engine import traits
 from redactor.sql import builtins, labels
 from redactor.sql.builtins import Kind
 from tests.servers import Server
@@ -54,20 +54,20 @@ def of_kind(functions: Functions, wanted: str) -> set[str]:
 def test_whatever_gives_something_else_each_time_is_known_to(functions: Functions) -> None:
     judge = builtins.load().judge
     open_to_all = {n for n in volatile(functions) if judge(n, 180000).kind in (Kind.HARMLESS, Kind.SETTING)}
-    assert {n for n in open_to_all - meeting.TELLING - SILENT if not n.startswith("RI_FKey_")} == set()
-    assert meeting.TELLING - volatile(functions) == set()
+    assert {n for n in open_to_all - traits.TELLING - SILENT if not n.startswith("RI_FKey_")} == set()
+    assert traits.TELLING - volatile(functions) == set()
     assert SILENT - volatile(functions) == set()
-    assert meeting.TELLING.isdisjoint(SILENT)
+    assert traits.TELLING.isdisjoint(SILENT)
 
 
 def test_what_never_fails_tells_nothing_by_itself(functions: Functions) -> None:
-    assert (meeting._TOTAL | meeting._PARTIAL) & (volatile(functions) - SILENT) == set()
+    assert (traits.TOTAL | traits.PARTIAL) & (volatile(functions) - SILENT) == set()
 
 
 def test_aggregates_and_window_functions_are_all_there(functions: Functions) -> None:
     aggregates, windows = of_kind(functions, "a"), of_kind(functions, "w")
     assert aggregates == labels.AGGREGATES
-    assert ordering._KEEPING - aggregates == set()
-    assert sensitivity._COUNTING_TIES - aggregates - windows == set()
-    assert (sensitivity._ROUNDING | sensitivity._FLOATING) - aggregates == set()
-    assert windows - ordering._PICKING - ordering._NUMBERING - sensitivity._ALIKE == set()
+    assert traits.KEEPING - aggregates == set()
+    assert traits.COUNTING_TIES - aggregates - windows == set()
+    assert (traits.ROUNDING | traits.FLOATING) - aggregates == set()
+    assert windows - traits.PICKING - traits.NUMBERING - traits.ALIKE == set()
