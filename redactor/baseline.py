@@ -11,8 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -47,15 +49,16 @@ class Baseline:
 
     def to_text(self) -> str:
         """For a file. The same baseline always gives the same text."""
-        found = {
-            str(oid): {
-                "name": list(k.name),
-                "digest": k.digest,
-                "columns": {str(n): list(c) for n, c in k.columns.items()},
-            }
-            for oid, k in sorted(self.relations.items())
-        }
-        return json.dumps({"form": _FORM, "relations": found}, indent=1, sort_keys=True) + "\n"
+        # a relation at a time: nothing else runs in this process while one of them is spelled
+        lines = [
+            json.dumps(str(oid)) + ":" + json.dumps(_entry(k), sort_keys=True)
+            for oid, k in sorted(self.relations.items(), key=itemgetter(0))
+        ]
+        return f'{{"form":{_FORM},"relations":{{\n' + ",\n".join(lines) + "\n}}\n"
+
+
+def _entry(known: Known) -> dict[str, object]:
+    return {"name": list(known.name), "digest": known.digest, "columns": {str(n): c for n, c in known.columns.items()}}
 
 
 def read(text: str) -> Baseline:
@@ -76,15 +79,20 @@ def read(text: str) -> Baseline:
         raise ValueError("not a baseline") from error
 
 
-def renew(before: Baseline, catalog: Catalog, review: Review) -> Baseline:
+def renew(before: Baseline, catalog: Catalog, review: Review, same: Set[int] = frozenset()) -> Baseline:
     """The baseline with what has been reviewed since, and without what is gone.
 
     A relation is taken down anew where its entry in the file is another one (a note is enough): then a person has
     looked. Else what is known stays, and only columns that were not yet there when it was first seen come to it.
+    `same`: oids of relations that are as they were when `before` was made, by this very review.
     """
     relations: dict[int, Known] = {}
     for oid, relation in catalog.relations.items():
         known = before.relations.get(oid)
+        if oid in same:
+            if known is not None:
+                relations[oid] = known
+            continue
         reviewed = review.relations.get(relation.qualified)
         if reviewed is None:
             if known is not None:
@@ -93,7 +101,8 @@ def renew(before: Baseline, catalog: Catalog, review: Review) -> Baseline:
         digest = _digest(reviewed)
         now = {c.number: (c.name, _kind(c)) for c in relation.columns if c.name in reviewed.columns}
         if known is not None and known.digest == digest and known.name == relation.qualified:
-            relations[oid] = replace(known, columns={**now, **known.columns})
+            columns = {**now, **known.columns}
+            relations[oid] = known if columns == known.columns else replace(known, columns=columns)
         elif known is not None and known.name != relation.qualified and review.relations.get(known.name) is not None:
             relations[oid] = known  # renamed onto a reviewed name: both reviews hold until the file says otherwise
         else:
@@ -118,7 +127,7 @@ def follow(baseline: Baseline, catalog: Catalog, review: Review) -> Review:
 def _followed(known: Known, relation: Relation, review: Review) -> Reviewed | None:
     by_name = review.relations.get(relation.qualified)
     was = review.relations.get(known.name)
-    if was is None:
+    if was is None or (known.name == relation.qualified and not any(_is_other(known, c) for c in relation.columns)):
         return by_name
     columns: dict[str, frozenset[str]] = {} if by_name is None else dict(by_name.columns)
     for column in relation.columns:
@@ -134,9 +143,20 @@ def _followed(known: Known, relation: Relation, review: Review) -> Reviewed | No
     return Reviewed(own, MappingProxyType(columns), proposed & columns.keys())
 
 
+def _is_other(known: Known, column: Column) -> bool:
+    """Whether a column that was there when its relation was reviewed has another name or kind of type by now."""
+    once = known.columns.get(column.number)
+    return once is not None and once != (column.name, _kind(column))
+
+
 def _kind(column: Column) -> str:
     """The kind of a column's type: other kinds of values may mean something else, more characters do not."""
-    bare = re.sub(r"\(.*?\)", "", column.type).strip().lower()
+    return _kind_of(column.type)
+
+
+@lru_cache(maxsize=1000)
+def _kind_of(type_name: str) -> str:
+    bare = re.sub(r"\(.*?\)", "", type_name).strip().lower()
     if bare.endswith("[]"):
         return "array"
     return next((kind for kind, names in _KINDS if re.match(names, bare)), bare)

@@ -293,12 +293,21 @@ class Catalog:
         for o in self.operators:
             operators.setdefault(o.name, []).append(o)
         object.__setattr__(self, "_operators", {k: tuple(v) for k, v in operators.items()})
+        object.__setattr__(self, "_digests", {})
 
     _by_name: Mapping[RelationName, Relation] = field(init=False, repr=False, compare=False)
     _functions: Mapping[str, tuple[Function, ...]] = field(init=False, repr=False, compare=False)
 
     _types: Mapping[str, tuple[Type, ...]] = field(init=False, repr=False, compare=False)
     _operators: Mapping[str, tuple[Operator, ...]] = field(init=False, repr=False, compare=False)
+    _digests: dict[str, dict[object, bytes]] = field(init=False, repr=False, compare=False)
+    """By field and key: the digests that have been asked for."""
+
+    def inherit(self, known: Catalog) -> None:
+        """Takes over the digests of what is the other catalog's very object."""
+        for name, found in known._digests.items():
+            mine, theirs = getattr(self, name), getattr(known, name)
+            self._digests[name] = {k: d for k, d in found.items() if k in mine and mine[k] is theirs[k]}
 
     def types_named(self, name: str) -> tuple[Type, ...]:
         """All types of that name that the catalog knows, in any schema."""
@@ -332,9 +341,20 @@ def digest(catalog: Catalog) -> str:
         if not f.init:
             continue
         value = getattr(catalog, f.name)
-        for item in sorted(value.items()) if isinstance(value, Mapping) else (value,):
-            total.update(repr((f.name, _plain(item))).encode("utf-8", "surrogatepass"))
+        if not isinstance(value, Mapping):
+            total.update(_digest((f.name, value)))
+            continue
+        found = catalog._digests.setdefault(f.name, {})
+        for key in sorted(value):
+            known = found.get(key)
+            if known is None:
+                found[key] = known = _digest((f.name, key, value[key]))
+            total.update(known)
     return total.hexdigest()
+
+
+def _digest(value: object) -> bytes:
+    return hashlib.sha256(repr(_plain(value)).encode("utf-8", "surrogatepass")).digest()
 
 
 def _plain(value: object) -> object:

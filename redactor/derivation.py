@@ -55,6 +55,12 @@ class Derivation:
         self._views: dict[int, tuple[tuple[Output, ...], Taint]] = {}
         self._functions: dict[int, Taint] = {}
         self._types: dict[int, Taint] = {}
+        self._plain = frozenset(
+            t.oid
+            for t in catalog.types.values()
+            if t.schema == "pg_catalog" and t.kind == "b" and not (t.base or t.functions or t.checks or t.relation)
+        )
+        """Types of whose values nothing is asked: of no parts, and PostgreSQL's own."""
         self._reached: dict[int, tuple[Relation, ...]] = {}
         self._busy: set[tuple[str, int]] = set()
         self._children: dict[int, list[Relation]] = {}
@@ -138,7 +144,8 @@ class Derivation:
                     found[mine] |= there.get(theirs, CLEAN)
         for c in relation.columns:
             # where a value stands beside another of its type, that one is made a value of the type
-            found[c.name] |= self.types_of((c.type_oid,)) | self.conversions((c.type_oid,))
+            if c.type_oid not in self._plain:
+                found[c.name] |= self.types_of((c.type_oid,)) | self.conversions((c.type_oid,))
             if c.generated is not None:
                 found[c.name] |= self._expression_over(c.generated, relation, found)
             elif c.default is not None:

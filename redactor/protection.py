@@ -25,6 +25,7 @@ from redactor.tags import UNREVIEWED
 from redactor.treatment import FilterRows, Mask, RefuseRead, Shaping, strictest, strictest_shaping
 
 _NOTHING: frozenset[str] = frozenset()
+_UNREVIEWED = frozenset((UNREVIEWED,))
 
 DERIVED = "derived"
 """The id under which a decision names what is hidden because it cannot be read, or because of what it derives from."""
@@ -120,6 +121,7 @@ class Clearance:
         self._policy = policy
         self.roles = roles
         self._rulings: dict[ColumnName, Ruling | None] = {}
+        self._rulings_of: dict[frozenset[str], Ruling | None] = {}
         self._shields: dict[int, Shield] = {}
         self._exempt: bool | None = None
         self._hazards: dict[tuple[int, str], Mapping[str, Hazard]] = {}
@@ -137,17 +139,23 @@ class Clearance:
         if column.schema == "":
             hit = RuleHit(DERIVED, f"{column.relation} {column.name} cannot be analysed")
             return Ruling(RefuseRead(), Shaping.REFUSE, (hit,))
-        relation = self._derivation.catalog.relation(column.of)
         if _is_system(column.schema):
             return None
-        tags = self._relation_tags(relation, column.of)
+        name = column.of
+        relation = self._derivation.catalog.relation(name)
+        tags = self._relation_tags(relation, name)
         if column.name != ROWS:
-            reviewed = self._review.relations.get(column.of)
-            if relation is None or not (self._derives(relation) or relation.partition or relation.extension):
-                tags |= self._review.column_tags(column.of, column.name)
-            elif reviewed is not None:
-                tags |= reviewed.columns.get(column.name, frozenset())
-        return self._policy.ruling(tags, self.roles) if tags else None
+            reviewed = self._review.relations.get(name)
+            own = None if reviewed is None else reviewed.columns.get(column.name)
+            if own is not None:
+                tags |= own
+            elif relation is None or not (self._derives(relation) or relation.partition or relation.extension):
+                tags |= _UNREVIEWED
+        if not tags:
+            return None
+        if tags not in self._rulings_of:
+            self._rulings_of[tags] = self._policy.ruling(tags, self.roles)
+        return self._rulings_of[tags]
 
     def _relation_tags(self, relation: Relation | None, name: RelationName) -> frozenset[str]:
         """A relation's tags. What derives from others, belongs to an extension or is a part needs no review."""
@@ -159,7 +167,7 @@ class Clearance:
         if relation is not None and relation.partition:
             parents = [self._derivation.catalog.relations.get(p) for p in relation.parents]
             return frozenset().union(*(self._relation_tags(p, p.qualified) for p in parents if p is not None))
-        return frozenset((UNREVIEWED,))
+        return _UNREVIEWED
 
     @staticmethod
     def _derives(relation: Relation) -> bool:
@@ -167,6 +175,9 @@ class Clearance:
 
     def hidden(self, taint: Iterable[ColumnName]) -> tuple[ColumnName, ...]:
         """Those of a taint that are hidden, in order."""
+        if isinstance(taint, frozenset) and len(taint) == 1:
+            [only] = taint
+            return () if self.ruling(only) is None else (only,)
         return tuple(sorted(c for c in taint if self.ruling(c) is not None))
 
     def hits(self, columns: Iterable[ColumnName]) -> tuple[RuleHit, ...]:

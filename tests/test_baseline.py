@@ -50,6 +50,16 @@ def test_without_changes_it_is_the_same_review() -> None:
     assert renew(BASE, FIRST, REVIEW) == BASE
 
 
+def test_what_is_the_same_is_not_gone_through_again() -> None:
+    later = catalog((20000, "people", (*COLUMNS, (4, "mail", "text"))), (20001, "visits", ((1, "id", "integer"),)))
+    found = renew(BASE, later, REVIEW, same={20001})
+    assert found == renew(BASE, later, REVIEW)
+    assert found.relations[20001] is BASE.relations[20001]
+    assert renew(BASE, FIRST, REVIEW).relations[20000] is BASE.relations[20000]
+    gone = catalog((20000, "people", COLUMNS))
+    assert 20001 not in renew(BASE, gone, REVIEW, same={20000}).relations
+
+
 def test_a_renamed_column_keeps_its_tags() -> None:
     later = people(COLUMNS[0], (2, "mobile", "text"), (3, "an", "character varying(12)"))
     assert tags(later, PEOPLE, "mobile") == frozenset()

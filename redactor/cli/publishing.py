@@ -66,6 +66,8 @@ class Published:
         self._policy, self._review, self._make = policy, review, make
         self._judge: Judge | None = None
         self._catalog: Catalog | None = None
+        self._reviewed: Review | None = None
+        """The file of the judge in force, as it was read."""
         self._fingerprint = ""
         self._differences: Differences | None = None
         self.read_at = 0.0
@@ -231,7 +233,7 @@ class Published:
 
     def _made(self, catalog: Catalog) -> tuple[Catalog, Judge, Baseline, Differences]:
         """What follows from a catalog; nothing of it is in force yet."""
-        baseline = renew(self._baseline, catalog, self._review)
+        baseline = renew(self._baseline, catalog, self._review, self._same(catalog))
         judge = self._make(catalog, self._policy, follow(baseline, catalog, self._review))
         if isinstance(judge, Engine) and isinstance(self._judge, Engine):
             judge.prepare(self._judge)
@@ -239,9 +241,17 @@ class Published:
             _write_baseline(self._kept, baseline)
         return catalog, judge, baseline, compare(catalog, self._review)
 
+    def _same(self, catalog: Catalog) -> frozenset[int]:
+        """Oids of the relations that are the very ones of the catalog in force, if the file is the same one too."""
+        if self._catalog is None or self._review is not self._reviewed:
+            return frozenset()
+        before = self._catalog.relations
+        return frozenset(oid for oid, r in catalog.relations.items() if before.get(oid) is r)
+
     def _take(self, made: tuple[Catalog, Judge, Baseline, Differences]) -> None:
         gone: list[object] = [self._judge, self._catalog, self._baseline, self._differences]
         self._catalog, self._judge, self._baseline, self._differences = made
+        self._reviewed = self._review
         self.edition.turn()
         while gone:
             if gone[-1] is None or any(gone[-1] is part for part in made):

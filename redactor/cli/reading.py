@@ -56,7 +56,9 @@ def shared(catalog: Catalog, known: Catalog) -> Catalog:
             changes[f.name] = same
         elif new == old:
             changes[f.name] = old
-    return replace(catalog, **changes)
+    found = replace(catalog, **changes)
+    found.inherit(known)
+    return found
 
 
 _usual: list[tuple[float, bool]] = []

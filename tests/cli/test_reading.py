@@ -6,7 +6,7 @@ import gc
 import sys
 from dataclasses import replace
 
-from redactor.catalog import Catalog, Column, Relation
+from redactor.catalog import Catalog, Column, Relation, digest
 from redactor.cli import reading
 
 
@@ -30,6 +30,17 @@ def test_what_is_the_same_is_the_same_object() -> None:
     assert shared.schemas is before.schemas
     assert shared.relation(after.relations[2].qualified) is after.relations[2]
     assert reading.shared(replace(after, version=170000), before).version == 170000
+
+
+def test_a_digest_is_the_same_whether_it_was_read_at_once_or_bit_by_bit() -> None:
+    before = catalog(relation(1, "a"), relation(2, "a"), relation(3, "a"))
+    after = catalog(relation(1, "a"), relation(2, "b"), relation(4, "a"))
+    first = digest(before)
+    shared = reading.shared(after, before)
+    assert digest(shared) == digest(after) != first
+    back = reading.shared(catalog(relation(1, "a"), relation(2, "a"), relation(3, "a")), shared)
+    assert digest(back) == first
+    assert digest(catalog(relation(1, "a"), relation(2, "a"))) != first
 
 
 def test_quiet_ends_with_the_last_who_asked() -> None:
