@@ -10,9 +10,10 @@ Computed once for a catalog, on demand and remembered; cycles (a view on a funct
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 
-from redactor.catalog import UNREAD, Cast, Catalog, Constraint, Function, Operator, Relation, Trigger, Type
+from redactor.catalog import UNREAD, Cast, Catalog, Column, Constraint, Function, Operator, Relation, Trigger, Type
 from redactor.errors import RedactorError
 from redactor.model import ColumnName, RelationName
 from redactor.review import Review
@@ -75,6 +76,7 @@ class Derivation:
         self._families: dict[int, tuple[Relation, ...]] = {}
         self._columns: dict[int, Mapping[str, Taint]] = {}
         self._rows: dict[int, Taint] = {}
+        self._numbered: dict[str, list[tuple[str, Relation, Column]]] | None = None
 
     # -------------------------------------------------------------- relations
 
@@ -332,8 +334,24 @@ class Derivation:
         if not parts:
             return opaque("sequence", "of no fixed name")
         wanted = {"relname": parts[-1], **({"schemaname": parts[-2]} if len(parts) > 1 else {})}
-        owners = [r.owned_by[0] for r in self._candidates(wanted) if r.owned_by is not None]
-        return frozenset(rows_of(self.catalog.relations[o].qualified) for o in owners if o in self.catalog.relations)
+        return frozenset(rows_of(r.qualified) for s in self._candidates(wanted) for r, _ in self.numbered(s))
+
+    def numbered(self, sequence: Relation) -> tuple[tuple[Relation, Column], ...]:
+        """The columns that take their numbers from a sequence: the one that it belongs to, and those whose default
+        calls it by its name."""
+        if self._numbered is None:
+            self._numbered = {}
+            for r in self.catalog.relations.values():
+                for c in r.columns:
+                    for schema, name in _numbers(c.default):
+                        self._numbered.setdefault(name, []).append((schema, r, c))
+        named = self._numbered.get(sequence.name, ())
+        found = {(r.oid, c.number): (r, c) for s, r, c in named if s in ("", sequence.schema)}
+        if sequence.owned_by is not None:
+            oid, number = sequence.owned_by
+            owner = self.catalog.relations.get(oid)
+            found |= {(oid, c.number): (owner, c) for c in owner.columns if c.number == number} if owner else {}
+        return tuple(found.values())
 
     def called(self, schema: str | None, name: str) -> Taint:
         """What any function that the name could mean reads."""
@@ -537,6 +555,22 @@ _RANGE_CONSTRUCTORS = frozenset(
 # they answer nothing: one skips updates that change nothing, the others check keys (pg_constraint tells of those)
 _HARMLESS_TRIGGERS = frozenset({"suppress_redundant_updates_trigger", "unique_key_recheck"})
 _WRITES = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
+
+
+_NEXT = re.compile(r"nextval\('((?:[^']|'')+)'::regclass\)")
+
+
+def _numbers(default: str | None) -> list[tuple[str, str]]:
+    """The sequences that a default takes numbers from: schema (empty where none is written) and name."""
+    out = []
+    for text in _NEXT.findall(default) if default is not None and "nextval" in default else ():
+        try:
+            parts = split_name(text.replace("''", "'"))
+        except Malformed:
+            continue
+        if parts:
+            out.append((parts[-2] if len(parts) > 1 else "", parts[-1]))
+    return out
 
 
 def _atomic(body: str) -> str:

@@ -68,13 +68,15 @@ class Hazard:
 @dataclass(frozen=True, slots=True)
 class Shield:
     """What a relation hides. `covers` by column name; `ordered`: the order of its rows tells of what is hidden;
-    `where`: of a system relation, the condition on rows that may be seen."""
+    `where`: of a system relation, the condition on rows that may be seen; `passable`: it is read in order, but
+    conditions may be tested before that, by an index perhaps."""
 
     relation: Relation
     closed: Closed | None = None
     covers: Mapping[str, Cover] = field(default_factory=dict)
     ordered: bool = False
     where: str = ""
+    passable: bool = False
 
     open: bool = field(init=False, compare=False)
     """Whether nothing of it is hidden."""
@@ -291,18 +293,14 @@ class Clearance:
         return plain_type(column.type)
 
     def _sequence(self, relation: Relation) -> Shield:
-        """A sequence counts the rows of the table that it belongs to."""
-        owner = self._derivation.catalog.relations.get(relation.owned_by[0]) if relation.owned_by else None
-        if owner is None:
-            return Shield(relation)
-        shield = self.shield(owner)
-        number = relation.owned_by[1] if relation.owned_by else 0
-        column = next((c for c in owner.columns if c.number == number), None)
-        if shield.closed is not None:
-            return Shield(relation, Closed(f"it counts rows of {owner.qualified}", shield.closed.hits))
-        if column is not None and column.name in shield.covers:
-            cover = shield.covers[column.name]
-            return Shield(relation, Closed(f"{relation.qualified} belongs to {cover.column}", cover.hits))
+        """A sequence counts the rows of the table that it belongs to, and of those that take their numbers from it."""
+        for owner, column in self._derivation.numbered(relation):
+            shield = self.shield(owner)
+            if shield.closed is not None:
+                return Shield(relation, Closed(f"it counts rows of {owner.qualified}", shield.closed.hits))
+            cover = shield.covers.get(column.name)
+            if cover is not None:
+                return Shield(relation, Closed(f"{relation.qualified} belongs to {cover.column}", cover.hits))
         return Shield(relation)
 
     def forbidden(self) -> frozenset[tuple[int, int]]:

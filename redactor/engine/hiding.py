@@ -113,7 +113,8 @@ def _written(shield: Shield, found: Survey, starless: bool, whole: bool) -> tupl
     columns = columns or ["true AS here"]
     where = " WHERE false" if shield.closed is not None else f" WHERE {shield.where}" if shield.where else ""
     # OFFSET 0 keeps conditions outside: which row fails one first would tell the order of partitions
-    return ", ".join(columns), where + (f" ORDER BY {', '.join(order)} OFFSET 0" if order else "")
+    fence = "" if shield.passable else " OFFSET 0"
+    return ", ".join(columns), where + (f" ORDER BY {', '.join(order)}{fence}" if order else "")
 
 
 def _colnames(ref: RelationRef) -> list[str]:

@@ -57,7 +57,7 @@ def of_use(column: ColumnName, use: Use, hits: tuple[RuleHit, ...], source: Iter
     return Refused(Problem(REFUSED, message, detail, hint), hits, (ColumnUse(column, use),))
 
 
-_VERBS = {"function ": "called", "operator ": "used", "type ": "used", "a cast ": "used"}
+_VERBS = {"function ": "called", "operator ": "used", "type ": "used", "a cast ": "used", "channel ": "listened to"}
 """What one does with a thing that is no relation."""
 
 

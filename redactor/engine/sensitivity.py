@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from redactor.engine.hiding import told_apart
 from redactor.engine.traits import ALIKE, COUNTING_TIES, EXACT_CALLS, FLOATING, ROUNDING, TELLING
+from redactor.engine.writing import joined
 from redactor.protection import Shield
 from redactor.sql.grammar import Node
 from redactor.sql.labels import walk
@@ -108,14 +109,63 @@ def order(
         if not shield.ordered and shield.closed is None:
             lying[id(ref.node)] = shield
     exact, own_aggregate = partial(_is_exact_column, reading, found), partial(_is_aggregate, reading)
-    if not lying or not shows_order(node, found, exact, own_aggregate):
+    if not lying or not (_picks(reading, node, found) or shows_order(node, found, exact, own_aggregate)):
         return hidden
-    lying = {at: replace(shield, ordered=True) for at, shield in lying.items()}
+    lying = {at: replace(shield, ordered=True, passable=True) for at, shield in lying.items()}
     known = {id(ref.node) for ref, _ in hidden}
     more = [r for r in found.relations if id(r.node) in lying and id(r.node) not in known]
     return [(r, lying.get(id(r.node), shield)) for r, shield in hidden] + [
         (told_apart(r, lying[id(r.node)], found), lying[id(r.node)]) for r in more
     ]
+
+
+def _picks(reading: Reading, node: Node, found: Survey) -> bool:
+    """Whether a write may find several rows for one of its target and take the first, or adds rows as a join gives
+    them."""
+    if not found.nested and next(iter(node)) not in ("UpdateStmt", "DeleteStmt", "MergeStmt"):
+        return False
+    refs = {id(r.node): r for r in found.relations}
+    for kind, statement in walk(node):
+        match kind:
+            case "MergeStmt":
+                whens = [w["MergeWhenClause"] for w in statement.get("mergeWhenClauses", ())]
+                # of rows that match, a second one is an error
+                if any(w.get("commandType") == "CMD_INSERT" for w in whens):
+                    return True
+            case "UpdateStmt" | "DeleteStmt":
+                if kind == "DeleteStmt" and not statement.get("returningClause", {}).get("exprs"):
+                    continue
+                items = joined(kind, statement)
+                if items and not (len(items) == 1 and _finds_one(reading, statement, items[0], refs)):
+                    return True
+            case _:
+                pass
+    return False
+
+
+def _finds_one(reading: Reading, statement: Node, item: Node, refs: dict[int, RelationRef]) -> bool:
+    """Whether a write's one source is a table whose key is given by each row of the target."""
+    source, target = refs.get(id(item.get("RangeVar"))), refs[id(statement["relation"])]
+    relation, written = (None if r is None else reading.resolve(r) for r in (source, target))
+    if source is None or relation is None or written is None or "colnames" in source.node.get("alias", {}):
+        return False
+    key = reading.world.shield(relation).primary
+    own, others = ({c.name for c in r.columns} for r in (relation, written))
+
+    def names(value: Node, alias: str, columns: set[str]) -> str | None:
+        fields = [f.get("String", {}).get("sval", "") for f in value.get("ColumnRef", {}).get("fields", ())]
+        mine = fields[-2:-1] == [alias] or (len(fields) == 1 and fields[0] in columns)
+        return fields[-1] if mine else None
+
+    where = statement.get("whereClause", {})
+    conditions = where["BoolExpr"]["args"] if where.get("BoolExpr", {}).get("boolop") == "AND_EXPR" else [where]
+    given: set[str | None] = set()
+    for test in (c.get("A_Expr", {}) for c in conditions):
+        if test.get("kind") == "AEXPR_OP" and [n.get("String", {}).get("sval") for n in test["name"]] == ["="]:
+            for one, other in ((test["lexpr"], test["rexpr"]), (test["rexpr"], test["lexpr"])):
+                if other.keys() & {"A_Const", "ParamRef"} or names(other, target.alias, others - own):
+                    given.add(names(one, source.alias, own - others))
+    return bool(key) and given.issuperset(key)
 
 
 def _is_aggregate(reading: Reading, name: str) -> bool:

@@ -11,7 +11,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from redactor.decision import Allow, Decision, Redact, Refuse
-from redactor.engine import behalf, blocks, changes, coding, copying, definitions, explaining, settings, upkeep
+from redactor.engine import (
+    behalf,
+    blocks,
+    changes,
+    coding,
+    copying,
+    definitions,
+    explaining,
+    listening,
+    settings,
+    upkeep,
+)
 from redactor.engine.reading import Reading
 from redactor.engine.refusal import imitation, of_gap, of_kind
 from redactor.sql.grammar import Node, Statement
@@ -214,7 +225,7 @@ _HANDLERS: dict[str, Handler] = {
     "DeclareCursorStmt": _declare,
     "FetchStmt": behalf.fetch,
     "ClosePortalStmt": _nothing,
-    "ListenStmt": _nothing,
+    "ListenStmt": listening.listen,
     "UnlistenStmt": _nothing,
     "NotifyStmt": _nothing,
     "ConstraintsSetStmt": _nothing,

@@ -60,6 +60,8 @@ class World:
         self._sized: dict[int, bool] = {}
         self._places: dict[tuple[int, str, bool], Place] = {}
         self._names: tuple[object, Names] | None = None
+        self.announced: dict[str, tuple[str, tuple[ColumnName, ...]]] | None = None
+        """What code announces that is hidden, by channel (engine/listening.py), once somebody has asked."""
 
     def names(self, context: Context) -> Names:
         """What names mean in a context; the last one asked for is kept, as most sessions share one."""

@@ -17,6 +17,11 @@ DROP SCHEMA IF EXISTS counting CASCADE;
 CREATE SCHEMA counting;
 CREATE TABLE counting.logs (id serial PRIMARY KEY, note text, who text DEFAULT current_setting('app.user', true));
 CREATE TABLE counting.secrets (id serial PRIMARY KEY, note text);
+CREATE SEQUENCE counting.shared_numbers;
+CREATE SEQUENCE counting."Odd 'one'";
+CREATE SEQUENCE counting.spare;
+CREATE TABLE counting.camps (
+  id int DEFAULT nextval('counting.shared_numbers'), odd int DEFAULT nextval('counting."Odd ''one''"'));
 CREATE TABLE counting.shadows (id int DEFAULT nextval('counting.secrets_id_seq'), note text);
 """
 REVIEW = """
@@ -24,6 +29,7 @@ database: postgres
 relations:
   counting.logs: {columns: {id: {}, note: {}, who: {}}}
   counting.secrets: {tags: [programme.refugee], columns: {id: {}, note: {}}}
+  counting.camps: {tags: [programme.refugee], columns: {id: {}, odd: {}}}
   counting.shadows: {columns: {id: {}, note: {}}}
 """
 POLICY = "rules: [{id: rows, tags: [programme], otherwise: refuse, because: a test}]"
@@ -50,6 +56,10 @@ async def engine(postgres18: Server) -> Engine:
         ("SELECT id FROM counting.secrets", Refuse),
         ("SELECT nextval('counting.secrets_id_seq')", Refuse),
         ("SELECT id FROM counting.shadows WHERE id > 5", Refuse),
+        ("SELECT last_value FROM counting.shared_numbers", Refuse),
+        ("SELECT nextval('counting.shared_numbers')", Refuse),
+        ("SELECT last_value FROM counting.\"Odd 'one'\"", Refuse),
+        ("SELECT last_value FROM counting.spare", Allow),
     ],
 )
 async def test_a_serial_column_is_as_open_as_its_table(engine: Engine, text: str, kind: type) -> None:
