@@ -25,7 +25,9 @@ from redactor.engine.clauses import (
     sorted_by,
     start_of,
 )
+from redactor.engine.levels import Levels, Reader, is_aggregate
 from redactor.engine.reach import Reach
+from redactor.engine.refusal import of_kind
 from redactor.engine.text import Text
 from redactor.engine.traits import ARRANGING, KEEPING, NUMBERING, PICKING, ROWWISE
 from redactor.sql.grammar import Node
@@ -94,7 +96,15 @@ def settle(
     if reach is not None and reach.references:
         named = {id(n): n.get("alias", {}).get("aliasname", n["relname"]) for n in reach.references}
         places = {**places, **{at: Place(alias, (), True) for at, alias in named.items()}}
-    around = _Around(places, aggregates, collects, arranges, reach, row)
+    levels = Levels()
+    if collects and reach is not None:
+        levels = Reader(node, {at: p.columns for at, p in places.items()}, aggregates).found
+    around = _Around(places, aggregates, collects, arranges, reach, row, levels)
+    for _, selects in levels.unknown:
+        if any(around.reads_sized(s) for s in selects):
+            why = "which query it belongs to cannot be told"
+            hint = "Write its columns with their table's name, and give each table a name of its own."
+            raise of_kind("an aggregate in a subquery", why, hint)
     tops: set[int] = set()
     for select in found.selects:
         shown: Node | None = select
@@ -117,7 +127,8 @@ def settle(
 class _Around:
     """What of a statement matters to each of its queries. `collects`: it may call an aggregate; `arranges`: it calls
     what shows the order of its rows; `reach`: what each reads; None: there is one, which reads what the statement
-    reads; `row`: how a row of an alias is compared with others."""
+    reads; `row`: how a row of an alias is compared with others; `levels`: aggregates that stand in another query than
+    they belong to."""
 
     places: Mapping[int, Place]
     aggregates: Callable[[str], bool]
@@ -125,6 +136,7 @@ class _Around:
     arranges: bool
     reach: Reach | None
     row: Callable[[str], str]
+    levels: Levels
 
     def reads_sized(self, select: Node) -> bool:
         """Whether a query reads anything whose rows lie where hidden values have them lie."""
@@ -134,8 +146,9 @@ class _Around:
         """Whether a query makes one row of many, for all of them or for each group."""
         if select.keys() & {"groupClause", "havingClause"}:
             return True
-        return self.collects and any(
-            _collects(t["ResTarget"]["val"], self.aggregates) for t in select.get("targetList", ())
+        return self.collects and (
+            id(select) in self.levels.given
+            or any(_collects(t["ResTarget"]["val"], self) for t in select.get("targetList", ()))
         )
 
 
@@ -161,7 +174,7 @@ def _level(text: Text, select: Node, around: _Around, top: bool, asked: bool) ->
         grouped = "groupClause" in select
         own = _grouped_columns(text, select, sources) if grouped else keys
         unnumbered = not grouped and (asked or around.collected(select))
-        _aggregates(text, select, [] if asked else keys, [] if unnumbered else own)
+        _aggregates(text, select, [] if asked else keys, [] if unnumbered else own, around.levels)
     if not (outermost or picks) or _ordered_below(text, select, sources, around):
         return
     collects = around.collected(select)
@@ -302,14 +315,12 @@ def _is_sorted(select: Node, place: Place, sources: list[Place | str]) -> bool:
     return others.isdisjoint(place.primary)
 
 
-def _collects(target: Node, aggregates: Callable[[str], bool]) -> bool:
+def _collects(target: Node, around: _Around) -> bool:
     """Whether an output makes one value of many rows of its own query."""
-    for kind, inner in parts(target):
-        if kind in ("JsonObjectAgg", "JsonArrayAgg", "GroupingFunc"):
-            return True
-        if kind == "FuncCall" and "over" not in inner and aggregates(inner["funcname"][-1]["String"]["sval"]):
-            return True
-    return False
+    return any(
+        is_aggregate(kind, inner, around.aggregates) and id(inner) not in around.levels.moved
+        for kind, inner in parts(target)
+    )
 
 
 def _add(text: Text, select: Node, start: int, keys: list[str]) -> None:
@@ -385,13 +396,16 @@ def _grouped_columns(text: Text, select: Node, sources: list[Place | str]) -> li
     return out
 
 
-def _aggregates(text: Text, select: Node, keys: list[str], windowed: list[str]) -> None:
+def _aggregates(text: Text, select: Node, keys: list[str], windowed: list[str], levels: Levels) -> None:
     """ORDER BY within aggregates that keep the order of their rows, and (`windowed`) behind what numbers rows."""
     if not keys and not windowed:
         return
     for kind, inner in parts(*(select.get(clause, []) for clause in ("targetList", "havingClause", "sortClause"))):
-        if kind == "FuncCall":
+        if kind == "FuncCall" and id(inner) not in levels.moved:
             _call(text, inner, windowed if "over" in inner else keys)
+    for call in levels.given.get(id(select), ()):
+        if "funcname" in call:
+            _call(text, call, keys)
 
 
 def _call(text: Text, call: Node, keys: list[str]) -> None:
