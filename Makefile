@@ -18,7 +18,7 @@ help:
 	@echo "make bench      measurements, of compiled modules where there is a C compiler"
 	@echo "make install    what is deployed, into PREFIX=/opt/redactor; compiled where there is a C compiler"
 	@echo "make compiled   a copy in build/compiled with what pyproject.toml lists compiled, and the core's tests in it"
-	@echo "make campaign   the slow tests (more than an hour and a half)"
+	@echo "make campaign   the slow tests, file by file, with the time of each (hours); FILES=tests/store runs some of them"
 	@echo "make log-campaign   the log's faults, hundreds of times each; writes docs/log-faults.md"
 	@echo "make compatibility   drive every client that is installed, and write docs/compatibility.md"
 	@echo "make lock       resolve the dependencies anew (needs uv)"
@@ -49,7 +49,7 @@ check: lint
 	$(BIN)/python -m pytest -q -m "not slow" $(wildcard $(addprefix tests/,test_house.py model sql policy config audit wire tagging engine))
 
 campaign: $(READY)
-	$(BIN)/python -m pytest -m slow
+	nice -n 5 $(BIN)/python tools/run_slow.py $(FILES)
 
 log-campaign: $(READY)
 	CAMPAIGN=1 nice -n 10 $(BIN)/python -m pytest -q -m slow -o faulthandler_timeout=0 tests/store

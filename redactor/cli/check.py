@@ -71,7 +71,7 @@ def compare_live(database: Database, reviewed: Review, within: float = 3.0) -> l
     """Notes on how a real database differs from its review; one that says so where it does not answer."""
     file = str(database.catalog)
     try:
-        return list(described(asyncio.run(_differences(database, reviewed, within)), file))
+        return list(described(asyncio.run(_differences(database, reviewed, within)), reviewed, file))
     except UpstreamError as e:
         return [Fault(file, 0, 0, f"not compared with the database: {e.public}")]
 
@@ -86,12 +86,18 @@ async def _differences(database: Database, reviewed: Review, within: float) -> D
         await connection.close()
 
 
-def described(d: Differences, file: str) -> Iterator[Fault]:
-    """Differences in words, at most ten names to a line."""
+def described(d: Differences, reviewed: Review, file: str) -> Iterator[Fault]:
+    """Differences in words, at most ten names to a line; proposals in the file are told of with the file."""
     add = "add them, or run redactor scan"
+    relations = [r for r in d.unreviewed_relations if r not in reviewed.relations]
+    columns = [
+        c
+        for c in d.unreviewed_columns
+        if (known := reviewed.relations.get(c.of)) is None or c.name not in known.proposed
+    ]
     for what, names, instead in (
-        ("upstream and not reviewed, so hidden", d.unreviewed_relations, add),
-        ("upstream and not reviewed, so hidden", d.unreviewed_columns, add),
+        ("upstream and not in this file, so hidden", relations, add),
+        ("upstream and not in this file, so hidden", columns, add),
         ("reviewed and no longer upstream", d.vanished_relations, "remove them, or correct their names"),
         ("reviewed and no longer upstream", d.vanished_columns, "remove them, or correct their names"),
         ("declared and not upstream under this signature", d.vanished_functions, "remove them, or correct them"),

@@ -18,6 +18,7 @@ from redactor.config import Config
 from redactor.errors import ConfigurationError, Fault
 from redactor.policy import MaskKind, Policy, Tag
 from redactor.review import Review
+from redactor.tags import UNREVIEWED
 from redactor.treatment import Mask
 from redactor.yamlfile import Form, in_order, meant, parse, read
 
@@ -73,7 +74,7 @@ def load(path: Path, environment: Mapping[str, str]) -> Installation:
         for name, r in found.reviews.items():
             file = found.config.databases[name].catalog
             found.faults += _other_database(name, r, file)
-            found.notes += _catalog_notes(r, file, found.policy, found.tags)
+            found.notes += _catalog_notes(name, r, file, found.policy, found.tags)
     found.faults = in_order(found.faults)
     found.notes = in_order(found.notes)
     return found
@@ -153,11 +154,15 @@ def _policy_notes(p: Policy, file: Path) -> Iterator[Fault]:
             )
 
 
-def _catalog_notes(r: Review, file: Path, p: Policy, known: Mapping[str, str]) -> Iterator[Fault]:
+def _catalog_notes(name: str, r: Review, file: Path, p: Policy, known: Mapping[str, str]) -> Iterator[Fault]:
     strange = {t for t in r.tags() if not p.rules_for(t)}
-    proposals = sum(len(x.proposed) for x in r.relations.values())
-    if proposals:
-        yield Fault(str(file), 0, 0, f"{proposals} columns are proposals, hidden until a person confirms them")
+    told = sum(len(x.proposed) for x in r.relations.values())
+    rows = sum(UNREVIEWED in x.tags for x in r.relations.values())
+    if told or rows:
+        of = [f"{told} columns"] if told else []
+        of += [f"the rows of {rows} relations"] if rows else []
+        what = f"{' and '.join(of)} have proposals, and are hidden until a person confirms them"
+        yield Fault(str(file), 0, 0, what, f"redactor review {name}")
     unsafe = [s for s, d in r.functions.items() if d.safe and not d.because]
     document = parse(read(file), str(file)) if strange or unsafe else None
     if document is None or not isinstance(document.value, dict):

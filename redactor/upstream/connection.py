@@ -46,7 +46,7 @@ async def connect(url: str, *, within: float = 10.0, statement_timeout: float = 
     except TimeoutError as error:
         raise UpstreamError(f"{place} does not answer within {within:g} s") from error
     except asyncpg.InvalidAuthorizationSpecificationError as error:
-        raise UpstreamError(f"{place} refuses redactor's own login", _plain(error)) from error
+        raise UpstreamError(f"{place} refuses that login or its password", _plain(error)) from error
     except asyncpg.InvalidCatalogNameError as error:
         raise UpstreamError(f"{place}: there is no such database", _plain(error)) from error
     except asyncpg.TooManyConnectionsError as error:

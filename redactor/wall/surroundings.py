@@ -285,11 +285,12 @@ def _hba(server: Server, allowed: list[_Network]) -> Iterator[Finding]:
         loopback = line.address == "samehost" or (network is not None and network.is_loopback)
         what = f"pg_hba.conf line {line.number} lets {listed(line.users)} in from {line.address}{trusting}"
         if loopback:
+            own = "127.0.0.1" if line.address == "samehost" else line.address
             yield warn(
                 "ways past the proxy",
                 what,
                 "Whoever can run a program on the server's machine goes past the proxy.",
-                "If the proxy runs there: --proxy 127.0.0.1. If it does not: remove the line.",
+                f"Where the proxy connects by that address: --proxy {own}. Otherwise remove the line.",
             )
         else:
             yield fail(

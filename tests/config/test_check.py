@@ -185,8 +185,8 @@ def test_the_real_database_is_compared(here: Path, city: str) -> None:
     done = run("check")
     assert done.exit_code == 0, done.output
     assert [line.partition("note: ")[2] for line in done.stdout.splitlines() if "note: " in line] == [
-        "1 upstream and not reviewed, so hidden: public.newcomers (add them, or run redactor scan)",
-        "1 upstream and not reviewed, so hidden: public.residents.imm_stat (add them, or run redactor scan)",
+        "1 upstream and not in this file, so hidden: public.newcomers (add them, or run redactor scan)",
+        "1 upstream and not in this file, so hidden: public.residents.imm_stat (add them, or run redactor scan)",
         "1 declared and not upstream under this signature: public.gone(text) (remove them, or correct them)",
     ]
 

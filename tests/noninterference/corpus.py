@@ -58,6 +58,12 @@ class Probe:
     note: str = ""
     open: str = ""
 
+    @property
+    def waits(self) -> bool:
+        """Whether it must only break nothing, and waits for an answer that may not come: such ones touch nothing."""
+        frames = [f for s in self.steps if isinstance(s, dict) for f in s.get("frames", ())]
+        return self.tier == "robust" and any(f[0] in ("read_for", "pause") for f in frames)
+
     def runs_on(self, major: int, extensions: Iterable[str]) -> bool:
         """Whether a server has what the probe needs."""
         for n in self.needs:

@@ -64,7 +64,7 @@ LARGE = {"shadow-019", "wire2-087"}
 def _attacks(pair: city.Pair, proxy: str, probes: list[Probe]) -> None:
     a, b = _target(pair, "city_a", proxy), _target(pair, "city_b", proxy)
     with judge.Keeper(pair, ("city_a", "city_b")) as keeper:
-        findings = [judge.attack(p, a, b, keeper, TIMEOUT) for p in probes]
+        findings = judge.attacks(probes, a, b, keeper, TIMEOUT)
     assert not any(f.unknown for f in findings), _wrong(findings)
     refused = sum(f.verdict == "refused" for f in findings)
     assert 0 < refused < len(findings), "every answer the same: the proxy was not asked"

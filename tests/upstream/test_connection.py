@@ -50,7 +50,7 @@ async def test_no_such_database(postgres18: Server) -> None:
 
 async def test_no_such_login(postgres18: Server) -> None:
     error = await refusal(postgres18.dsn(user="nobody_here", password="hunter2"))
-    assert error.public.endswith("refuses redactor's own login")
+    assert error.public.endswith("refuses that login or its password")
 
 
 async def test_tls_that_is_asked_for_and_not_there(postgres18: Server) -> None:

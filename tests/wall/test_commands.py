@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests import servers
+from tests import commands, servers
 from tests.wall.standing import CATALOG, POLICY, Small
 
 
@@ -28,7 +26,7 @@ def config(city: Small, tmp_path: Path) -> Path:
 
 
 def run(*arguments: str, code: int = 0) -> str:
-    done = subprocess.run([sys.executable, "-m", "redactor", *arguments], capture_output=True, text=True)
+    done = commands.redactor(*arguments)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout if code == 0 or done.stdout else done.stderr
 
