@@ -13,7 +13,7 @@ from typing import Any
 from redactor.catalog import Function, Relation
 from redactor.context import Context
 from redactor.decision import NOWHERE, Decision, Origin
-from redactor.engine import arranging, behalf, describing, hiding, opening, rows, sensitivity, writing
+from redactor.engine import arranging, behalf, calling, describing, hiding, opening, rows, sensitivity, writing
 from redactor.engine.constants import boolean, constant, only_settings, picked_setting
 from redactor.engine.refusal import Refused, imitation, of_gap, of_kind, of_reading, of_use
 from redactor.engine.text import Text
@@ -56,6 +56,8 @@ class Reading:
         self.hits: dict[str, RuleHit] = {}
         self.transitions: list[Transition] = []
         self.may_ddl = False
+        self.rewrites = False
+        """Whether a function's name may be written with its schema."""
         self.speaks = False
         self.grant: Grant | None = None
         self.sized_own: list[str] = []
@@ -93,6 +95,7 @@ class Reading:
         found = survey(node, also)
         if found.unknown:
             raise of_gap(", ".join(sorted(found.unknown)))
+        self.rewrites = not lasting
         self.mentions(found, node, alone, lasting)
         hidden = self._reads(found)
         if ordered and output:
@@ -386,8 +389,9 @@ class Reading:
                     self._user_function(f)
             return
         self.functions[f"{ref.schema}.{ref.name}" if ref.schema else ref.name] = None
-        for f in self.names.functions(ref.schema, ref.name):
-            if self._fits(f, ref):
+        fitting = [f for f in self.names.functions(ref.schema, ref.name) if self._fits(f, ref)]
+        if fitting and not calling.means_builtin(self, ref, fitting, found):
+            for f in fitting:
                 self._user_function(f)
         if self.names.builtin(ref.schema, ref.name):
             count = ref.arguments if ref.arguments >= 0 else None

@@ -53,6 +53,7 @@ class Text:
         self._edits: list[tuple[int, int, int, str]] = []
         self._replaced: set[tuple[int, int, str]] = set()
         self._suggested: dict[tuple[int, int], str] = {}
+        self._everywhere: list[tuple[int, int, str]] = []
 
     # -------------------------------------------------------------- tokens
 
@@ -87,7 +88,7 @@ class Text:
         return [source[a:b].decode("utf-8", "replace").lower() for a, b in zip(tokens.starts, tokens.ends, strict=True)]
 
     def written(self, start: int, end: int) -> str:
-        """What stands between two offsets, literals included."""
+        """What stands between two offsets, literals included; of edits, those that are made everywhere."""
         return self._whole(start, end).decode()
 
     def behind(self, offset: int) -> bytes:
@@ -95,10 +96,11 @@ class Text:
         return self._whole(offset, len(self.source))
 
     def _whole(self, start: int, end: int) -> bytes:
+        puts = [(c.at, c.at, c.text) for c in self.cuts if start < c.at <= end]
+        puts += [(a, b, text.encode()) for a, b, text in self._everywhere if start <= a and b <= end]
         out, at = b"", start
-        for cut in self.cuts:
-            if start < cut.at <= end:
-                out, at = out + self.source[at : cut.at] + cut.text, cut.at
+        for a, b, put in sorted(puts):
+            out, at = out + self.source[at:a] + put, b
         return out + self.source[at:end]
 
     def closing(self, index: int) -> int:
@@ -141,6 +143,11 @@ class Text:
                 return
             self._replaced.add((start, end, text))
         self._edits.append((start, end, len(self._edits), text))
+
+    def put_everywhere(self, start: int, end: int, text: str) -> None:
+        """Replaces a span, also in what is written out from now on to stand in a second place."""
+        self.put(start, end, text)
+        self._everywhere.append((start, end, text))
 
     def suggest(self, start: int, end: int, text: str) -> None:
         """Replaces a span in which nothing else is replaced: the same in other words."""

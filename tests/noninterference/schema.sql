@@ -350,6 +350,8 @@ CREATE FUNCTION pick(tbl text, col text, key text, val int) RETURNS text LANGUAG
 CREATE FUNCTION digest_of(r anyelement) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT md5(r::text) $$;
 CREATE FUNCTION badge(r persons) RETURNS text LANGUAGE sql STABLE AS $$ SELECT r.given_name || '/' || r.homeland $$;
 CREATE FUNCTION upper(r persons) RETURNS text LANGUAGE sql STABLE AS $$ SELECT r.permit::text $$;
+CREATE FUNCTION initcap(r persons) RETURNS text LANGUAGE sql STABLE AS
+  $$ SELECT homeland FROM public.persons q WHERE q.person_id = r.person_id $$;
 CREATE FUNCTION has_standing(p int, s text) RETURNS boolean LANGUAGE sql STABLE AS
   $$ SELECT standing::text = s FROM public.persons WHERE person_id = p $$;
 CREATE OPERATOR public.=?= (LEFTARG = int, RIGHTARG = text, FUNCTION = has_standing);
