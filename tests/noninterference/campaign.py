@@ -27,11 +27,12 @@ import psycopg
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests import servers
 from tests.noninterference import city, corpus, judge, lines, through
+from tests.noninterference.building import Built
 from tests.noninterference.corpus import Probe
 from tests.noninterference.grammar import FUNCTIONS, Composer, Node, Relation, parametrised, written
 from tests.noninterference.lines import FAILED, Answer, Exchange, Line
 from tests.noninterference.play import Target
-from tests.noninterference.sequences import Wider
+from tests.noninterference.turns import Turned
 
 GROUPS = {"S": "text", "E": "text", "N": "int", "B": "bool", "D": "date"}
 OVER_TIME = "57014"
@@ -250,7 +251,9 @@ def run(
     chosen = [
         replace(r, writable=r.writable and r.name not in unwritten) for r in relations(pair) if r.name not in without
     ]
-    composer = Wider(Random(seed), *learn(targets[0], user, chosen))
+    kind = Built if user == "builder" else Turned
+    composer = kind(Random(seed), *learn(targets[0], user, chosen))
+    composer.major = pair.major
     sessions = [Line(t, user) for t in targets]
     tried, begun = Tried(), time.monotonic()
     fresh = begun
@@ -366,7 +369,7 @@ def main() -> int:
     p.add_argument("--embed", type=int, default=18, help="the PostgreSQL to start: 18, or 15 where it is installed")
     p.add_argument("--seconds", type=float, default=60)
     p.add_argument("--seed", type=int, default=None, help="another seed gives other statements; default: the time")
-    p.add_argument("--user", default="desk")
+    p.add_argument("--user", default="desk", help="who asks; builder also alters the schema")
     p.add_argument("--bare", action="store_true")
     p.add_argument("--control", action="store_true")
     p.add_argument("--most", type=int, default=20, help="findings after which it ends")
@@ -395,7 +398,7 @@ def main() -> int:
         names = ("city_a", "city_c") if o.control else ("city_a", "city_b")
         targets = [
             Target(
-                f"{proxy}/{n}" if proxy else pair.at(n, "desk"),
+                f"{proxy}/{n}" if proxy else pair.at(n, o.user),
                 pair.at(n),
                 "b" if n == "city_b" else "a",
                 city.newest(pair, n),

@@ -113,7 +113,7 @@ class Line:
                 where = buffer.find(b"\0C", self.at + 5, end)
                 self.code = buffer[where + 2 : where + 7].decode("latin-1")
             elif kind == b"G":
-                self.out = memoryview(bytes(self.out) + message("f", string("nothing to copy")))
+                self.out = memoryview(bytes(self.out) + message("d", b"1\n") + message("c"))
             self.at = end
             if kind == b"Z":
                 self.client.status = chr(buffer[end - 1])
