@@ -179,8 +179,8 @@ CREATE PROCEDURE port.berth(b integer, INOUT v text) LANGUAGE plpgsql
   AS $$BEGIN UPDATE port.berths SET vessel = v WHERE berth_id = b; v := v || ' berthed'; END$$;
 CREATE SEQUENCE port.queue_no START 700;
 
-GRANT USAGE ON SCHEMA port TO desk, counsel, redactor;
+GRANT USAGE ON SCHEMA port TO desk, counsel, analyst, redactor;
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON ALL TABLES IN SCHEMA public, port TO desk, counsel;
 GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public, port TO desk, counsel;
-GRANT SELECT ON ALL TABLES IN SCHEMA public, port TO redactor;
+GRANT SELECT ON ALL TABLES IN SCHEMA public, port TO analyst, redactor;
 RESET ROLE;

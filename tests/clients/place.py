@@ -39,6 +39,7 @@ name: The harbour city
 roles:
   counsel: {users: [counsel]}
   owner: {users: [steward], may_ddl: true}
+  builder: {users: [analyst], may_ddl: true}
 rules:
   - {id: status, tags: [status], approved: [counsel, owner], otherwise: mask, because: for counsel only}
   - {id: programme, tags: [programme], approved: [counsel, owner], otherwise: refuse, because: being served tells}
@@ -47,7 +48,8 @@ rules:
 
 COLUMNS = """SELECT n.nspname || '.' || c.relname, a.attname
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
-  WHERE n.nspname IN ('public', 'port') AND c.relkind IN ('r', 'p', 'v', 'm') AND a.attnum > 0 ORDER BY 1, a.attnum"""
+  WHERE n.nspname IN ('public', 'port', 'mart') AND c.relkind IN ('r', 'p', 'v', 'm') AND a.attnum > 0
+  ORDER BY 1, a.attnum"""
 
 FUNCTIONS = """
 functions:
@@ -145,7 +147,7 @@ def _differences(a: Any, b: Any, where: str) -> Iterator[str]:
 def build(server: servers.Server) -> None:
     """Makes the roles and both databases. From here on the server asks everyone but `postgres` for a password."""
     with psycopg.connect(server.dsn(), autocommit=True) as c:
-        for role in ("steward", "desk", "counsel", "redactor"):
+        for role in ("steward", "desk", "counsel", "analyst", "redactor"):
             c.execute(cast(LiteralString, f"CREATE ROLE {role} LOGIN PASSWORD '{role}-pw'"))
         c.execute("GRANT pg_monitor TO redactor")
         c.execute("CREATE DATABASE harbour TEMPLATE template0")
@@ -157,7 +159,7 @@ def build(server: servers.Server) -> None:
             d.execute(cast(LiteralString, f"UPDATE public.people SET {nothing}"))
             d.execute("VACUUM FULL public.people")
         for name in ("harbour", "harbour_seen"):
-            c.execute(cast(LiteralString, f"GRANT CREATE, TEMPORARY ON DATABASE {name} TO steward, desk"))
+            c.execute(cast(LiteralString, f"GRANT CREATE, TEMPORARY ON DATABASE {name} TO steward, desk, analyst"))
             with psycopg.connect(server.dsn(name), autocommit=True) as d:
                 d.execute("VACUUM (FREEZE, ANALYZE)")
         rules = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"

@@ -35,6 +35,9 @@ What an application may notice:
 - DO blocks pass where each of their statements is in the text and touches no table with hidden columns; dynamic SQL,
   transaction control and an error's details (GET STACKED DIAGNOSTICS) in them are refused, and blocks that name a type
   whose checks or casts read hidden data, or a table or function with a value of one;
+- tools that make tables anew at each run (dbt) have a login with `may_ddl`, and what they have made is in the catalog
+  file (`redactor scan` proposes it) before it is read by another session, the next run's included;
+- a session that reads its own statement in pg_stat_activity finds it as it was sent on, masks and orders included;
 - large objects and two-phase commit are refused; another session's query text (where PostgreSQL shows it at all) and
   sizes of such tables, read as NULL.
 

@@ -1,0 +1,1 @@
+select person_id, name, ward_id, born, active from {{ source('city', 'people') }}
