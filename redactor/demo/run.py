@@ -7,6 +7,7 @@ directory that it made is gone.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import shutil
 import signal
@@ -17,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,7 +67,7 @@ def run(console: Console, *, once: bool, directory: Path | None = None) -> int:
             rows = asyncio.run(city.build(cluster))
             console.print(f"  {rows:,} made-up rows in {time.monotonic() - began:.1f} s")
             port, console_port = write_files(place, cluster)
-            password = _let_in(place) if console_port is not None else ""
+            password = _let_in(place) if console_port is not None and not once else ""
             with serving(place, port):
                 console.print(f"redactor is listening on 127.0.0.1:{port}")
                 direct, proxied, pause = ("127.0.0.1", cluster.port), ("127.0.0.1", port), 0.0 if once else PAUSE
@@ -163,17 +165,22 @@ def _terminated_as_interrupt() -> Iterator[None]:
 
 def _let_in(place: Path) -> str:
     """A person of each role who may log in to the console; gives the password that they share."""
+    from redactor import config
+    from redactor.console import credentials
+    from redactor.store.accounts import Account, Accounts
+    from redactor.store.database import Database
+
     password = secrets.token_urlsafe(12)
-    for role in ("auditor", "steward", "operator", "counsel"):
-        arguments = ("console", "user", "add", role, "--role", role, "--no-totp", "--password-stdin")
-        subprocess.run(
-            [sys.executable, "-m", "redactor", *arguments, "-c", "redactor.yaml"],
-            cwd=place,
-            input=f"{password}\n",
-            text=True,
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
+    hashed = credentials.hash_password(password)
+    made = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    database = Database(config.load(place / "redactor.yaml", os.environ).store, create=True)
+    try:
+        database.migrate()
+        accounts = Accounts(database)
+        for role in ("auditor", "steward", "operator", "counsel"):
+            accounts.add(Account(role, frozenset({role}), hashed, "", made=made))
+    finally:
+        database.close()
     return password
 
 

@@ -17,8 +17,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from redactor.console import credentials
+from redactor.console.people import Role
+from redactor.demo.run import CONFIGURATION, _let_in
 from redactor.demo.stage import Answer, ClaimFailed, Stage
 from redactor.demo.tour import STEPS, change_one_byte
+from redactor.store.accounts import Accounts
+from redactor.store.database import Database
 
 
 @pytest.fixture
@@ -131,3 +136,18 @@ def test_one_changed_letter(tmp_path: Path) -> None:
     assert sum(a != b for a, b in zip(before, after, strict=True)) == 1
     changed = [n for n, (a, b) in enumerate(zip(before.splitlines(), after.splitlines(), strict=True)) if a != b]
     assert changed == [number + 1]
+
+
+def test_a_person_of_each_role_may_log_in_to_the_console(tmp_path: Path) -> None:
+    for folder in ("schemas", "policies", "var"):
+        (tmp_path / folder).mkdir()
+    text = CONFIGURATION.format(port=1, database="city", upstream="postgresql://redactor@127.0.0.1:1/city")
+    (tmp_path / "redactor.yaml").write_text(text)
+    password = _let_in(tmp_path)
+    database = Database(f"sqlite:///{tmp_path}/var/redactor.db")
+    try:
+        people = Accounts(database).all()
+        assert {r for p in people for r in p.roles} == {r.value for r in Role}
+        assert all(credentials.password_holds(p.password, password) and not p.totp for p in people)
+    finally:
+        database.close()
