@@ -11,7 +11,7 @@ Computed once for a catalog, on demand and remembered; cycles (a view on a funct
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from redactor.catalog import UNREAD, Cast, Catalog, Column, Constraint, Function, Operator, Relation, Trigger, Type
 from redactor.errors import RedactorError
@@ -19,9 +19,11 @@ from redactor.model import ColumnName, RelationName
 from redactor.review import Review
 from redactor.signature import Malformed, split_name
 from redactor.sql import grammar
+from redactor.sql.copies import copies
 from redactor.sql.grammar import Node
 from redactor.sql.labels import walk
 from redactor.sql.lineage import Lineage
+from redactor.sql.names import sequences_in
 from redactor.sql.plpgsql import TriggerReads, reads, trigger_reads
 from redactor.sql.scopes import CLEAN, Output, Scope, Source, Taint, join
 from redactor.sql.survey import survey
@@ -76,6 +78,7 @@ class Derivation:
         self._families: dict[int, tuple[Relation, ...]] = {}
         self._columns: dict[int, Mapping[str, Taint]] = {}
         self._rows: dict[int, Taint] = {}
+        self._triggers: dict[str, list[tuple[Function, Relation]]] | None = None
         self._numbered: dict[str, list[tuple[str, Relation, Column]]] | None = None
 
     # -------------------------------------------------------------- relations
@@ -137,6 +140,10 @@ class Derivation:
                 for c in other.columns:
                     if c.name in found:
                         found[c.name] |= {self._name(other, c.name)}
+        for other in self.family(relation):
+            for name, taint in self._copied(other):
+                if name in found:
+                    found[name] |= taint
         for key in relation.constraints:
             target = self.catalog.relations.get(key.foreign or 0) if key.kind == "f" else None
             if target is not None and target.oid != relation.oid:
@@ -153,6 +160,23 @@ class Derivation:
             elif c.default is not None:
                 found[c.name] |= self._expression_over(c.default, relation, {})
         return found
+
+    def _copied(self, relation: Relation) -> Iterator[Output]:
+        """What triggers of any table put into a relation's columns."""
+        if self._triggers is None:
+            self._triggers = {}
+            for r in self.catalog.relations.values():
+                for t in r.triggers:
+                    f = self.catalog.functions.get(t.function)
+                    if f is not None and f.language == "plpgsql" and not self.declares_safe(f):
+                        for word in set(_WORD.findall(f.body.lower())):
+                            self._triggers.setdefault(word, []).append((f, r))
+        found = {(f.oid, r.oid): (f, r) for f, r in self._triggers.get(relation.name.lower(), ())}
+        for f, r in found.values():
+            for copy in copies(f, r, self):
+                if any(c.oid == relation.oid for c in self._candidates(copy.target)):
+                    names = copy.columns or tuple(c.name for c in relation.columns)
+                    yield from zip(names, copy.values, strict=False)
 
     @staticmethod
     def _name(relation: Relation, column: str) -> ColumnName:
@@ -244,6 +268,10 @@ class Derivation:
         lineage = self._lineage()
         outputs = lineage.query(node, outer, {})
         return join(t for _, t in outputs) | lineage.shaping | self._mentions(node)
+
+    def outputs(self, node: Node, outer: Scope) -> tuple[Output, ...]:
+        """A SELECT's outputs, whose expressions also see the names of an outer scope."""
+        return self._lineage().query(node, outer, {})
 
     def _lineage(self) -> Lineage:
         return Lineage(self._relation_columns, self._relation_rows, self._call)
@@ -343,7 +371,7 @@ class Derivation:
             self._numbered = {}
             for r in self.catalog.relations.values():
                 for c in r.columns:
-                    for schema, name in _numbers(c.default):
+                    for schema, name in sequences_in(c.default):
                         self._numbered.setdefault(name, []).append((schema, r, c))
         named = self._numbered.get(sequence.name, ())
         found = {(r.oid, c.number): (r, c) for s, r, c in named if s in ("", sequence.schema)}
@@ -557,20 +585,7 @@ _HARMLESS_TRIGGERS = frozenset({"suppress_redundant_updates_trigger", "unique_ke
 _WRITES = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 
 
-_NEXT = re.compile(r"nextval\('((?:[^']|'')+)'::regclass\)")
-
-
-def _numbers(default: str | None) -> list[tuple[str, str]]:
-    """The sequences that a default takes numbers from: schema (empty where none is written) and name."""
-    out = []
-    for text in _NEXT.findall(default) if default is not None and "nextval" in default else ():
-        try:
-            parts = split_name(text.replace("''", "'"))
-        except Malformed:
-            continue
-        if parts:
-            out.append((parts[-2] if len(parts) > 1 else "", parts[-1]))
-    return out
+_WORD = re.compile(r"\w+")
 
 
 def _atomic(body: str) -> str:

@@ -7,11 +7,13 @@ that more than one schema of the path could give says so (`others`).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from redactor.catalog import Catalog, Function, Operator, Relation, Type
 from redactor.context import Context
 from redactor.model import RelationName
+from redactor.signature import Malformed, split_name
 from redactor.transitions import Own
 
 
@@ -168,4 +170,20 @@ def split_identifiers(value: str, separator: str) -> list[str]:
             i += 1
         if i < len(value) and value[i] == separator:
             i += 1
+    return out
+
+
+_NEXT = re.compile(r"nextval\('((?:[^']|'')+)'::regclass\)")
+
+
+def sequences_in(default: str | None) -> list[tuple[str, str]]:
+    """The sequences that a default takes numbers from: schema (empty where none is written) and name."""
+    out = []
+    for text in _NEXT.findall(default) if default is not None and "nextval" in default else ():
+        try:
+            parts = split_name(text.replace("''", "'"))
+        except Malformed:
+            continue
+        if parts:
+            out.append((parts[-2] if len(parts) > 1 else "", parts[-1]))
     return out

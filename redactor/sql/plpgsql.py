@@ -18,7 +18,7 @@ from redactor.model import ColumnName
 from redactor.sql import grammar
 from redactor.sql.grammar import Node
 from redactor.sql.quote import identifier
-from redactor.sql.scopes import CLEAN, Scope, Source, Taint
+from redactor.sql.scopes import CLEAN, Output, Scope, Source, Taint
 
 
 class Reader(Protocol):
@@ -29,6 +29,8 @@ class Reader(Protocol):
     def statement(self, node: Node) -> Taint: ...
 
     def select(self, node: Node, outer: Scope) -> Taint: ...
+
+    def outputs(self, node: Node, outer: Scope) -> tuple[Output, ...]: ...
 
 
 # what PL/pgSQL statements are understood, besides the expressions in them
@@ -46,7 +48,7 @@ _KNOWN = frozenset(
 )
 
 
-def _tree(f: Function) -> Node:
+def tree(f: Function) -> Node:
     """The parsed body. The types of arguments do not matter to the grammar; that they are declared does."""
     names = [n for n in f.argument_names if n]
     arguments = ", ".join(f"{identifier(n)} text" for n in dict.fromkeys(names))
@@ -68,22 +70,22 @@ def _tree(f: Function) -> Node:
     raise problem or RedactorError("a body that cannot be read")
 
 
-def _nodes(node: Any) -> Iterator[tuple[str, Node]]:
+def nodes(node: Any) -> Iterator[tuple[str, Node]]:
     """Every node in the order of the text. A node that the parser left empty is one that it does not read."""
     if type(node) is list:
         for item in node:
             if item == {}:
                 yield "", {}
-            yield from _nodes(item)
+            yield from nodes(item)
     elif type(node) is dict:
         for key, inner in node.items():
             if key.startswith("PLpgSQL_"):
                 yield key, inner
             if type(inner) in (dict, list):
-                yield from _nodes(inner)
+                yield from nodes(inner)
 
 
-def _parsed(expression: Node) -> Node:
+def parsed(expression: Node) -> Node:
     """An embedded query or expression as a statement."""
     (statement,) = grammar.parse(_text(expression).encode())
     return statement.node
@@ -105,13 +107,13 @@ def _text(expression: Node) -> str:
 def reads(f: Function, derivation: Reader) -> Taint:
     """What an ordinary function reads, by whatever it does with it."""
     taint: Taint = CLEAN
-    function = _tree(f).get("PLpgSQL_function", {})
+    function = tree(f).get("PLpgSQL_function", {})
     variables = [d for d in function.get("datums", ()) if "PLpgSQL_var" in d]
-    for kind, node in _nodes([*variables, function.get("action", {})]):
+    for kind, node in nodes([*variables, function.get("action", {})]):
         if kind not in _KNOWN or "dynquery" in node:
             return derivation_opaque(f)
         if kind == "PLpgSQL_expr" and "query" in node:
-            taint |= derivation.statement(_parsed(node))
+            taint |= derivation.statement(parsed(node))
     return taint
 
 
@@ -148,7 +150,7 @@ def _texts(body: str, arguments: str, returns: str) -> list[str] | None:
     function = found.get("PLpgSQL_function", {})
     variables = [d for d in function.get("datums", ()) if "PLpgSQL_var" in d]
     out = []
-    for kind, node in _nodes([*variables, function.get("action", {})]):
+    for kind, node in nodes([*variables, function.get("action", {})]):
         if kind not in _KNOWN or "dynquery" in node or node.get("is_stacked"):
             return None
         if kind == "PLpgSQL_expr" and "query" in node:
@@ -177,7 +179,7 @@ class TriggerReads:
 
 def trigger_reads(f: Function, relation: Relation, trigger: Trigger, derivation: Reader) -> TriggerReads:
     """What a trigger function tells of, followed in the order of its text."""
-    function = _tree(f).get("PLpgSQL_function", {})
+    function = tree(f).get("PLpgSQL_function", {})
     datums: list[Node] = function.get("datums", [])
     columns = derivation.columns(relation)
     # on INSERT, NEW holds what the requester gave, until the trigger itself puts something else there
@@ -186,13 +188,13 @@ def trigger_reads(f: Function, relation: Relation, trigger: Trigger, derivation:
     flows: list[tuple[Taint, frozenset[str]]] = []
 
     def read(expression: Node) -> Taint:
-        node = _parsed(expression)
+        node = parsed(expression)
         if next(iter(node)) != "SelectStmt":
             return derivation.statement(node)
         rows = Scope([Source("new", tuple(mine.items())), Source("old", tuple(columns.items()))])
         return derivation.select(node, rows)
 
-    for kind, node in _nodes([d for d in datums if "PLpgSQL_var" in d] + [function.get("action", {})]):
+    for kind, node in nodes([d for d in datums if "PLpgSQL_var" in d] + [function.get("action", {})]):
         if kind not in _KNOWN or "dynquery" in node:
             return TriggerReads(derivation_opaque(f))
         targets: frozenset[str] | None = None
