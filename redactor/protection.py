@@ -16,7 +16,7 @@ from redactor import insertion
 from redactor.catalog import Column, Function, Relation
 from redactor.derivation import ROWS, Derivation, rows_of
 from redactor.model import ColumnName, RelationName, RuleHit
-from redactor.policy import Policy, Ruling
+from redactor.policy import QUARANTINE, Policy, Ruling
 from redactor.review import Review
 from redactor.sql.masks import expression
 from redactor.sql.quote import identifier, qualified
@@ -27,6 +27,8 @@ from redactor.treatment import FilterRows, Mask, RefuseRead, Shaping, strictest,
 _NOTHING: frozenset[str] = frozenset()
 _UNREVIEWED = frozenset((UNREVIEWED,))
 
+NOT_REVIEWED = "nobody has reviewed it yet"
+"""Why a relation is closed that is not in the catalog file."""
 DERIVED = "derived"
 """The id under which a decision names what is hidden because it cannot be read, or because of what it derives from."""
 
@@ -237,6 +239,8 @@ class Clearance:
         empty = why == (own,) and isinstance(strictest(treatments), FilterRows)
         if own in why or any(c.name == ROWS and c.of in {f.qualified for f in self._family(relation)} for c in why):
             text = "its very rows are protected"
+            if any(h.rule == QUARANTINE for h in self.hits(c for c in why if c == own)):
+                text = NOT_REVIEWED
         else:
             text = f"which rows it has depends on {_listed(why)}"
         return Closed(text, self.hits(why), empty)

@@ -89,7 +89,7 @@ def renamed(reading: Reading, relation: Relation, node: Node) -> None:
         cover = shield.covers.get(node.get("subname", ""))
         if cover is None and shield.closed is None:
             return
-    why = "until the catalog has been read again, its names are what tells what is hidden"
+    why = "it hides something from you, and its names are what tells what"
     raise of_kind(f"ALTER ... RENAME of {relation.qualified}", why, _ASK)
 
 
@@ -189,7 +189,7 @@ class _Altering:
             case "AT_ValidateConstraint":
                 self.validated(name)
             case _:
-                raise of_kind(f"this ALTER TABLE of {self.of}", "it hides something", _ASK)
+                raise of_kind(f"this ALTER TABLE of {self.of}", "the table hides something from you", _ASK)
 
     def scanned(self, what: str) -> None:
         """Every row is looked at, those included that may not be seen."""
@@ -216,7 +216,7 @@ class _Altering:
                 continue
             if last in self.shield.covers:
                 self.column(last, what)
-            raise of_kind(f"{what} over more than columns of {self.of} that may be seen", "it hides some", _ASK)
+            raise of_kind(f"{what} over whole rows of {self.of}", "it hides columns from you", _ASK)
 
     def elements(self, items: Iterable[Node], what: str) -> None:
         """The columns and expressions of an index or an exclusion constraint."""

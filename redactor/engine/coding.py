@@ -117,7 +117,9 @@ def _judge_query(reading: Reading, f: Function, text: str) -> None:
     own = Reading(reading.world, reading.context, Text(source))
     for ref in found.relations:
         if ref.schema in ("pg_catalog", "information_schema"):
-            raise of_kind(f"{ref.schema} in a function", "it shows what the session of its caller does", _ASK)
+            raise of_kind(
+                f"{ref.schema}.{ref.name} in a function", "it shows what the session of its caller does", _ASK
+            )
         if ref.schema is None or ref.schema.startswith("pg_temp"):
             why = f"what {ref.name} means depends on who calls it"
             raise of_kind(f"the body of {f.name}", why, "Write the schema before the table's name.")

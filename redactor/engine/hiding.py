@@ -13,7 +13,7 @@ from redactor.catalog import Relation
 from redactor.engine.ordering import Place
 from redactor.engine.refusal import of_kind, of_reading
 from redactor.engine.text import Text
-from redactor.protection import Shield
+from redactor.protection import NOT_REVIEWED, Shield
 from redactor.sql.grammar import Node
 from redactor.sql.quote import identifier, qualified
 from redactor.sql.survey import RelationRef, Survey, takes_row
@@ -340,4 +340,5 @@ def refuse_closed(shield: Shield, read: bool = False) -> None:
     """A relation whose very rows are hidden is refused; only to be read may the policy have it look empty."""
     closed = shield.closed
     if closed is not None and not (read and closed.empty):
-        raise of_reading(str(shield.relation.qualified), closed.why, closed.hits)
+        hint = "Ask a data steward to review it in the catalog file." if closed.why == NOT_REVIEWED else ""
+        raise of_reading(str(shield.relation.qualified), closed.why, closed.hits, hint)

@@ -26,7 +26,10 @@ class Refused(Exception):
 
 
 _WHERE = {
-    Use.PREDICATE: ("may not decide which rows come back", "leave it out of WHERE, HAVING and FILTER"),
+    Use.PREDICATE: (
+        "may not decide which rows come back",
+        "leave it out of WHERE, HAVING, FILTER and FROM",
+    ),
     Use.JOIN: ("may not decide which rows are joined", "join on another column"),
     Use.ORDER: ("may not decide the order of rows", "order by another column"),
     Use.GROUP: ("may not decide how rows are grouped", "group by another column"),
@@ -36,7 +39,7 @@ _WHERE = {
     Use.AGGREGATE: ("may not be computed with: hidden values would give a wrong result", "leave the aggregate out"),
     Use.WRITE: ("may not be written, nor copied into a table", "leave it out of the statement"),
     Use.INSERT: ("may not be given a value", "leave it out of the statement"),
-    Use.OUTPUT: ("may not be read", "leave it out of the select list"),
+    Use.OUTPUT: ("may not be read", "leave it out of the select list, and name the others instead of *"),
     Use.WHOLE_ROW: ("may not be read", "name the columns that are needed"),
 }
 

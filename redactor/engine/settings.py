@@ -102,6 +102,7 @@ _LONGEST_NAME = 63
 """Bytes of a name (NAMEDATALEN - 1); PostgreSQL cuts what is longer, and another role could be meant."""
 
 _INSTEAD = {
+    "client_min_messages": "Use notice, warning or error.",
     "role": "Name a role of at most 63 bytes.",
     "session_authorization": "Log in as that role, or SET ROLE.",
     "standard_conforming_strings": "Leave it on, and write E'...' where a backslash is to escape.",

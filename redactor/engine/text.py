@@ -39,6 +39,16 @@ class Tokens(Sequence[Token]):
         return Token(self.kinds[index], self.starts[index], self.ends[index])
 
 
+_WORD = frozenset(b'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$"') | frozenset(range(128, 256))
+
+
+def _join(out: bytearray, more: bytes, apart: bool) -> None:
+    """Adds to a text; `apart`: no word of it grows together with the last: `ORDER BY(a)LIMIT 2` has no space."""
+    if apart and out and more and out[-1] in _WORD and more[0] in _WORD:
+        out += b" "
+    out += more
+
+
 class Text:
     """One text being read and rewritten.
 
@@ -169,20 +179,21 @@ class Text:
     def render(self, start: int = 0, end: int | None = None) -> bytes:
         """The text between two offsets with its edits."""
         end = len(self.source) if end is None else end
-        puts: list[tuple[int, int, bytes]] = [(a, b, text.encode()) for a, b, text in self.edits()]
+        puts = [(a, b, text.encode(), True) for a, b, text in self.edits()]
         if self.cuts:
-            puts = sorted([*puts, *((c.at, c.at, c.text) for c in self.cuts)], key=lambda p: (p[0], p[1]))
-        out: list[bytes] = []
-        at = start
-        for a, b, put in puts:
+            puts = sorted([*puts, *((c.at, c.at, c.text, False) for c in self.cuts)], key=lambda p: (p[0], p[1]))
+        out = bytearray()
+        at, edited = start, False
+        for a, b, put, edits in puts:
             if a < start or b > end:
                 continue
             if a < at:
                 raise ValueError("edits overlap")
-            out += (self.source[at:a], put)
-            at = b
-        out.append(self.source[at:end])
-        return b"".join(out)
+            for piece, apart in ((self.source[at:a], edited), (put, edits)):
+                _join(out, piece, apart)
+            at, edited = b, edits
+        _join(out, self.source[at:end], edited)
+        return bytes(out)
 
     def folded(self) -> bytes:
         """The text with its edits, without what was folded away."""

@@ -84,7 +84,7 @@ def test_no_attack_tells_the_cities_apart(pair: city.Pair, proxy: str, half: int
     _attacks(pair, proxy, probes[half::2])
 
 
-PLAIN = {"apps": 3, "errs": 3, "sessions": 3, "breadth": 10}
+PLAIN = {"apps": 3, "errs": 3, "sessions": 3, "breadth": 10, "work": 10, "orm": 6}
 """Families of harmless work of which the quick tests play one in so many."""
 
 
