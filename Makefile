@@ -43,7 +43,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
 check: lint
 	$(BIN)/python -m pytest -q -m "not slow" $(wildcard $(addprefix tests/,test_house.py model sql policy config audit wire tagging engine))

@@ -36,6 +36,7 @@ SETTINGS = {
     "max_connections": "60",
     "shared_buffers": "32MB",
     "max_parallel_workers_per_gather": "0",
+    "jit": "off",  # Debian's would compile what is run once
     "timezone": "UTC",
     "log_timezone": "UTC",
     "logging_collector": "off",
