@@ -9,7 +9,7 @@ UV ?= $(shell command -v uv || echo $(BIN)/uv)
 PREFIX ?= /opt/redactor
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench install compiled campaign log-campaign compatibility lock clean
+.PHONY: help demo test check lint bench install compiled campaign servers log-campaign compatibility lock clean
 
 help:
 	@echo "make demo       a sample city behind redactor, with a tour in the terminal (ONCE=1: ends after the tour)"
@@ -19,6 +19,7 @@ help:
 	@echo "make install    what is deployed, into PREFIX=/opt/redactor; compiled where there is a C compiler"
 	@echo "make compiled   a copy in build/compiled with what pyproject.toml lists compiled, and the core's tests in it"
 	@echo "make campaign   the slow tests, file by file, with the time of each (hours); FILES=tests/store runs some of them"
+	@echo "make servers    fetch PostgreSQL 13 to 17 into ~/.cache/redactor, for the slow tests"
 	@echo "make log-campaign   the log's faults, hundreds of times each; writes docs/log-faults.md"
 	@echo "make compatibility   drive every client that is installed, and write docs/compatibility.md"
 	@echo "make lock       resolve the dependencies anew (needs uv)"
@@ -53,6 +54,9 @@ campaign: $(READY)
 
 log-campaign: $(READY)
 	CAMPAIGN=1 nice -n 10 $(BIN)/python -m pytest -q -m slow -o faulthandler_timeout=0 tests/store
+
+servers: $(READY)
+	@$(BIN)/python tools/servers.py
 
 compatibility: $(READY)
 	COMPATIBILITY=docs/compatibility.md $(BIN)/python -m pytest -q tests/clients

@@ -23,17 +23,46 @@ def postgres18() -> Iterator[servers.Server]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def postgres15() -> Iterator[servers.Server]:
-    """Debian's PostgreSQL 15 with its contrib extensions."""
-    binaries = servers.installed(15)
+def _served(major: int) -> Iterator[servers.Server]:
+    binaries = servers.found(major)
     if binaries is None:
-        pytest.skip("PostgreSQL 15 is not installed in /usr/lib/postgresql/15")
+        pytest.skip(f"PostgreSQL {major} is not here: `make servers` fetches it")
     with servers.cluster(binaries) as server:
         yield server
 
 
-@pytest.fixture(scope="session", params=[18, 15], ids=["postgres18", "postgres15"])
+@pytest.fixture(scope="session")
+def postgres13() -> Iterator[servers.Server]:
+    """The oldest PostgreSQL that is supported."""
+    yield from _served(13)
+
+
+@pytest.fixture(scope="session")
+def postgres14() -> Iterator[servers.Server]:
+    yield from _served(14)
+
+
+@pytest.fixture(scope="session")
+def postgres15() -> Iterator[servers.Server]:
+    """Debian's PostgreSQL 15 with its contrib extensions, where it is installed."""
+    yield from _served(15)
+
+
+@pytest.fixture(scope="session")
+def postgres16() -> Iterator[servers.Server]:
+    yield from _served(16)
+
+
+@pytest.fixture(scope="session")
+def postgres17() -> Iterator[servers.Server]:
+    yield from _served(17)
+
+
+@pytest.fixture(
+    scope="session",
+    params=[18, 15, *(pytest.param(major, marks=pytest.mark.slow) for major in (13, 14, 16, 17))],
+    ids=lambda major: f"postgres{major}",
+)
 def postgres(request: pytest.FixtureRequest) -> servers.Server:
     """Each of the supported servers that is there, in turn."""
     server = request.getfixturevalue(f"postgres{request.param}")

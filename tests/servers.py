@@ -1,4 +1,4 @@
-"""Real PostgreSQL servers for the tests: the embedded 18 of the wheel, and Debian's where they are installed.
+"""Real PostgreSQL servers for the tests: the embedded 18 of the wheel, Debian's, and those that `make servers` fetches.
 
 Knows how to make a throw-away cluster and to end it, also when the test process dies; knows nothing of redactor. Every
 cluster listens on 127.0.0.1 and on a Unix socket, trusts every login, never syncs, and lives in memory where there is
@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -23,6 +24,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+
+from tools import servers as fetched
 
 SETTINGS = {
     "fsync": "off",
@@ -59,6 +62,13 @@ class Server:
         secret = f":{password}" if password else ""
         return f"postgresql://{user}{secret}@127.0.0.1:{self.port}/{database}"
 
+    @property
+    def psql(self) -> Path:
+        """A psql that speaks with it: its own, or the embedded one where it came without."""
+        own = self.binaries / "psql"
+        embedded_one = embedded()
+        return own if own.exists() or embedded_one is None else embedded_one / "psql"
+
     def log(self) -> str:
         """What the server has written to its log."""
         return (self.directory / "log").read_text(errors="replace")
@@ -77,6 +87,26 @@ def installed(major: int) -> Path | None:
     """The directory of Debian's binaries of that major version."""
     found = Path(f"/usr/lib/postgresql/{major}/bin")
     return found if (found / "postgres").exists() else None
+
+
+def downloaded(major: int) -> Path | None:
+    """The directory of the binaries that `tools/servers.py` fetched of that major version."""
+    return fetched.binaries(major)
+
+
+def found(major: int) -> Path | None:
+    """The binaries of that major version, wherever they are; None: this machine has none."""
+    return embedded(major) if major == 18 else installed(major) or downloaded(major)
+
+
+_ATOMIC = re.compile(r"BEGIN ATOMIC (.*?) END;")
+_STATISTICS_OF_EXPRESSIONS = re.compile(r"CREATE STATISTICS [\w.]+ ON \(.*?\) FROM [\w.]+;")
+
+
+def readable(script: str, major: int) -> str:
+    """A schema's script without what that major version cannot read: 13 knows neither bodies that are read when the
+    function is made, which become texts, nor statistics of expressions, which are left out."""
+    return script if major >= 14 else _STATISTICS_OF_EXPRESSIONS.sub("", _ATOMIC.sub(r"AS $$ \1 $$;", script))
 
 
 MEMORY = Path("/dev/shm")
@@ -131,8 +161,12 @@ def _die_with_parent() -> None:
 
 
 def _control_files(binaries: Path) -> frozenset[str]:
-    share = subprocess.run([binaries / "pg_config", "--sharedir"], capture_output=True, text=True, check=True)
-    return frozenset(p.stem for p in (Path(share.stdout.strip()) / "extension").glob("*.control"))
+    if (binaries / "pg_config").exists():
+        told = subprocess.run([binaries / "pg_config", "--sharedir"], capture_output=True, text=True, check=True)
+        share = Path(told.stdout.strip())
+    else:
+        share = binaries.parent / "share" / "postgresql"
+    return frozenset(p.stem for p in (share / "extension").glob("*.control"))
 
 
 @contextmanager

@@ -366,7 +366,12 @@ def append(findings: Sequence[Sequence[str]], tried: judge.Keeper, a: Target, b:
 
 def main() -> int:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--embed", type=int, default=18, help="the PostgreSQL to start: 18, or 15 where it is installed")
+    p.add_argument(
+        "--embed",
+        type=int,
+        default=18,
+        help="the PostgreSQL to start; 13 to 17: see `make servers`",
+    )
     p.add_argument("--seconds", type=float, default=60)
     p.add_argument("--seed", type=int, default=None, help="another seed gives other statements; default: the time")
     p.add_argument("--user", default="desk", help="who asks; builder also alters the schema")
@@ -382,7 +387,7 @@ def main() -> int:
     p.add_argument("--append", action="store_true", help="add findings to attacks.jsonl")
     o = p.parse_args()
     seed = o.seed if o.seed is not None else int(time.time())
-    binaries = servers.installed(15) if o.embed == 15 else servers.embedded(o.embed)
+    binaries = servers.found(o.embed)
     if binaries is None:
         print(f"no PostgreSQL {o.embed} here", file=sys.stderr)
         return 2

@@ -4,8 +4,8 @@ Attacks, through the proxy:          run --a DSN --b DSN --admin DSN
 Attacks, to show that each is real:  run --bare --admin DSN        (--control: A against a second A, none may differ)
 Harmless work:                       run --harmless --a DSN --admin DSN
 
-`--admin` is a superuser's DSN on the server that has the cities (`--build` makes them), or `--embed 18` / `--embed 15`
-to start one for the time of the run. DSNs to a and b name no user.
+`--admin` is a superuser's DSN on the server that has the cities (`--build` makes them), or `--embed 18` (13
+to 17: where `make servers` has fetched them) to start one for the time of the run. DSNs to a and b name no user.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def main() -> int:
     o = options()
     with ExitStack() as stack:
         if o.embed:
-            binaries = servers.embedded(o.embed) if o.embed != 15 else servers.installed(15)
+            binaries = servers.found(o.embed)
             if binaries is None:
-                print(f"no PostgreSQL {o.embed} here", file=sys.stderr)
+                print(f"no PostgreSQL {o.embed} here: `make servers` fetches 13 to 17", file=sys.stderr)
                 return 2
             o.admin, o.build = stack.enter_context(servers.cluster(binaries)).dsn(), True
         if not o.admin:

@@ -24,7 +24,15 @@ CLOCK = {"error-030", "function-075"}
 """Attacks that show the time, the second by the statistics of statements, and so are never the same twice."""
 
 
-@pytest.fixture(scope="session", params=[18, 15], ids=["postgres18", "postgres15"])
+OTHERS = (13, 14, 16, 17)
+"""Majors on which the slow tests play."""
+
+
+@pytest.fixture(
+    scope="session",
+    params=[18, 15, *(pytest.param(major, marks=pytest.mark.slow) for major in OTHERS)],
+    ids=lambda major: f"postgres{major}",
+)
 def pair(request: pytest.FixtureRequest) -> city.Pair:
     """The cities on each server that is there."""
     server = request.getfixturevalue(f"postgres{request.param}")

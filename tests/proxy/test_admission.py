@@ -124,7 +124,7 @@ async def test_asyncpg(proxy: Running, authority: Authority) -> None:
 
 def test_psql(proxy: Running, authority: Authority, server: servers.Server) -> None:
     done = subprocess.run(
-        [server.binaries / "psql", "-XAtc", "SELECT current_user", dsn(proxy, authority, channel_binding="require")],
+        [server.psql, "-XAtc", "SELECT current_user", dsn(proxy, authority, channel_binding="require")],
         capture_output=True,
         text=True,
         timeout=20,

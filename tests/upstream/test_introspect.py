@@ -16,7 +16,7 @@ from redactor.catalog import UNREAD, Catalog, Function, Relation, Role, digest
 from redactor.errors import UpstreamError
 from redactor.model import RelationName
 from redactor.upstream import connect, fingerprint, introspect, locked, read_catalog
-from tests.servers import Server
+from tests.servers import Server, readable
 
 HARD = (Path(__file__).parent / "hard.sql").read_text()
 
@@ -35,14 +35,14 @@ def hard(postgres: Server) -> str:
         f" ALTER DATABASE {name} SET work_mem = '2MB'; ALTER ROLE ada IN DATABASE {name} SET work_mem = '3MB';"
         f" ALTER ROLE ada IN DATABASE postgres SET work_mem = '9MB'; ALTER ROLE crew SET DateStyle = 'ISO, DMY'",
     )
-    psql(postgres, name, HARD)
+    psql(postgres, name, readable(HARD, postgres.major))
     return name
 
 
 def psql(server: Server, database: str, text: str) -> None:
     """The text run by the superuser, in a session of its own."""
     done = subprocess.run(
-        [server.binaries / "psql", "-qXv", "ON_ERROR_STOP=1", "-d", server.dsn(database)],
+        [server.psql, "-qXv", "ON_ERROR_STOP=1", "-d", server.dsn(database)],
         input=text,
         text=True,
         capture_output=True,
@@ -252,9 +252,10 @@ async def test_sequences_know_their_column(catalog: Catalog) -> None:
 
 async def test_functions(catalog: Catalog) -> None:
     atomic = function(catalog, "atomic")
-    assert atomic.atomic
+    # what a text reads is not written down; 13 has texts only
+    assert atomic.atomic == (catalog.version >= 140000)
     assert "s.people" in atomic.body
-    assert reads(catalog, atomic) == {"people.full_name", "people.id"}
+    assert reads(catalog, atomic) == ({"people.full_name", "people.id"} if atomic.atomic else set())
     assert (atomic.arguments, atomic.argument_names, atomic.argument_modes) == ((23,), ("p", "a", "b"), "ioo")
     assert atomic.all_arguments == (23, 25, 23)
     plain = function(catalog, "plain")
@@ -282,8 +283,10 @@ async def test_operators_and_casts(catalog: Catalog) -> None:
     assert set(operators) == {"~+~", "!!!"}
     assert operators["~+~"].function == function(catalog, "add").oid
     assert (operators["!!!"].left, operators["!!!"].right) == (0, 25)
-    cast, of_range = sorted(catalog.casts, key=lambda c: c.target)
-    assert of_range.source == next(t.oid for t in catalog.types.values() if t.name == "int_span"), "made with the type"
+    cast, *made = sorted(catalog.casts, key=lambda c: c.target)
+    # to the type's multirange, which 13 has not
+    spans = [t.oid for t in catalog.types.values() if t.name == "int_span" and catalog.version >= 140000]
+    assert [c.source for c in made] == spans
     assert (cast.target, cast.function, cast.context) == (25, function(catalog, "pair_text").oid, "a")
 
 
@@ -520,13 +523,14 @@ async def test_reading_while_others_create_and_drop(postgres: Server, reader: as
 
     async def churn() -> None:
         while not done.is_set():
-            await other.execute(
+            create = (
                 "CREATE TABLE s.brief (id serial PRIMARY KEY, t s.status CHECK (t <> 'visa'));"
                 " CREATE INDEX ON s.brief ((id + 1)) WHERE id > 3; CREATE VIEW s.brief_view AS SELECT t FROM s.brief;"
                 " CREATE FUNCTION s.brief_of() RETURNS bigint LANGUAGE sql"
-                "   BEGIN ATOMIC SELECT count(*) FROM s.brief; END"
+                "   BEGIN ATOMIC SELECT count(*) FROM s.brief; END;"
             )
-            await other.execute("DROP TABLE s.brief CASCADE")
+            await other.execute(readable(create, postgres.major))
+            await other.execute("DROP TABLE s.brief CASCADE; DROP FUNCTION IF EXISTS s.brief_of()")
 
     churning = asyncio.create_task(churn())
     try:
