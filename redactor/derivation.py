@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from redactor.catalog import UNREAD, Cast, Catalog, Column, Constraint, Function, Operator, Relation, Trigger, Type
 from redactor.errors import RedactorError
@@ -162,17 +163,18 @@ class Derivation:
         return found
 
     def _copied(self, relation: Relation) -> Iterator[Output]:
-        """What triggers of any table put into a relation's columns."""
+        """What triggers put into a relation's columns: its own into a row on its way, those of any table by writing."""
+        for t in relation.triggers:
+            for taint, targets in self.trigger(relation, replace(t, events=frozenset({"update"}))).flows:
+                yield from ((name, taint) for name in targets)
         if self._triggers is None:
             self._triggers = {}
             for r in self.catalog.relations.values():
-                for t in r.triggers:
-                    f = self.catalog.functions.get(t.function)
+                for f in (self.catalog.functions.get(t.function) for t in r.triggers):
                     if f is not None and f.language == "plpgsql" and not self.declares_safe(f):
                         for word in set(_WORD.findall(f.body.lower())):
                             self._triggers.setdefault(word, []).append((f, r))
-        found = {(f.oid, r.oid): (f, r) for f, r in self._triggers.get(relation.name.lower(), ())}
-        for f, r in found.values():
+        for f, r in {(f.oid, r.oid): (f, r) for f, r in self._triggers.get(relation.name.lower(), ())}.values():
             for copy in copies(f, r, self):
                 if any(c.oid == relation.oid for c in self._candidates(copy.target)):
                     names = copy.columns or tuple(c.name for c in relation.columns)

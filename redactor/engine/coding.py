@@ -2,8 +2,8 @@
 
 Knows SQL and PL/pgSQL bodies through `sql.plpgsql`. Invariants: every statement of a body is a query that could be sent
 by itself as it is, over relations that its maker sees whole; it has no effect but its result, so that nothing of what
-it is given by others comes back to its maker; its name is new, so that nothing calls it that was not written for it;
-the names in it mean the same in every session.
+it is given by others comes back to its maker; its name is new, so that nothing calls it that was not written for it, or
+what it replaces was as harmless; the names in it mean the same in every session.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from redactor.engine.blocks import may_name, telling_names
 from redactor.engine.reading import Reading, reads
 from redactor.engine.refusal import of_gap, of_kind, of_reading
 from redactor.engine.text import Text
+from redactor.engine.world import World
 from redactor.errors import RedactorError
+from redactor.signature import Malformed, canonical
 from redactor.sql import grammar, plpgsql
 from redactor.sql.builtins import Kind, steady
 from redactor.sql.grammar import Node, Statement
@@ -36,7 +38,9 @@ def create_function(reading: Reading, node: Node, statement: Statement) -> None:
     if not reading.may_ddl:
         raise of_kind("CREATE FUNCTION", "what its code will read cannot be told from here", _ASK)
     made = _made(reading, node)
-    _judge_name(reading, made.name)
+    replaced = _replaced(reading, node, made) if node.get("replace") else None
+    if replaced is None:
+        _judge_name(reading, made.name)
     _judge_body(reading, made)
     reading.transitions.append(SchemaChanged())
 
@@ -45,10 +49,9 @@ def _made(reading: Reading, node: Node) -> Function:
     """The function as it is written."""
     options = {o["DefElem"]["defname"]: o["DefElem"].get("arg", {}) for o in node.get("options", ())}
     odd = sorted(options.keys() - _OPTIONS)
-    if node.get("is_procedure") or node.get("replace") or "sql_body" in node or odd:
+    if node.get("is_procedure") or "sql_body" in node or odd:
         what = "CREATE PROCEDURE" if node.get("is_procedure") else "CREATE FUNCTION"
-        what = "CREATE OR REPLACE FUNCTION" if node.get("replace") else what
-        raise of_kind(what, "only new functions of plain options, with a body in a string, can be judged", _ASK)
+        raise of_kind(what, "only functions of plain options, with a body in a string, can be judged", _ASK)
     if options.get("security", {}).get("Boolean", {}).get("boolval"):
         raise of_kind("SECURITY DEFINER", "it would lend its maker's rights to everybody", "Leave it out.")
     if reading.context.identity is not None or reading.speaks:
@@ -73,6 +76,68 @@ def _made(reading: Reading, node: Node) -> Function:
         raise of_kind(f"CREATE FUNCTION in {language or 'no language'}", "what its code does cannot be told", _ASK)
     names = tuple(p.get("name", "") for p in parameters)
     return Function(0, "", words[-1], "f", language, (), names, "", words[-1], 0, False, "v", texts[0])
+
+
+def _replaced(reading: Reading, node: Node, made: Function) -> Function | None:
+    """The function that OR REPLACE puts another in the place of; None: there is none of that name.
+
+    It must be the only one of its name, such as could have been created by the same rules, and nothing but statements,
+    and tables that hide nothing, may use it: what is handed to it else it could fail over.
+    """
+    world = reading.world
+    named = world.catalog.functions_named(made.name)
+    if not named:
+        return None
+    what = f"CREATE OR REPLACE FUNCTION {made.name}"
+    words = [p["String"]["sval"] for p in node["funcname"]]
+    schema = words[-2] if len(words) > 1 else reading.names.schema_of_new() or "public"
+    outputs = ("FUNC_PARAM_OUT", "FUNC_PARAM_TABLE")
+    inputs = (p["FunctionParameter"] for p in node.get("parameters", ()))
+    types = ", ".join(_spelled(p["argType"]) for p in inputs if p.get("mode") not in outputs)
+    try:
+        same = canonical(f"{_quoted(schema)}.{_quoted(made.name)}({types})") == canonical(named[0].signature)
+    except Malformed:
+        same = False
+    if len(named) > 1 or not same:
+        raise of_kind(what, "there is another of that name, or which it is cannot be told", "Choose another name.")
+    (before,) = named
+    odd = before.security_definer or before.extension is not None or before.settings or before.atomic
+    if before.kind != "f" or odd:
+        raise of_kind(what, "what is there is more than a plain function", _ASK)
+    _judge_body(reading, before)
+    user = _user_of(world, before)
+    if user is not None:
+        raise of_kind(what, f"{user} uses it, and may hand it what is hidden", _ASK)
+    return before
+
+
+def _user_of(world: World, f: Function) -> str | None:
+    """What besides statements, and tables that hide nothing, may call a function."""
+    catalog = world.catalog
+    mentioned = re.compile(rf"(?i)(?<![a-z0-9_]){re.escape(f.name)}(?![a-z0-9_])")
+    for r in catalog.relations.values():
+        # every definition of a relation is in its text
+        used = any(t.function == f.oid for t in r.triggers) or mentioned.search(repr(r))
+        if used and not all(world.shield(m).open for m in world.derivation.family(r)):
+            return str(r.qualified)
+    for other in catalog.functions.values():
+        if other.oid != f.oid and (f.oid in other.parts or mentioned.search(other.body)):
+            return other.signature
+    for t in catalog.types.values():
+        if f.oid in t.functions or any(mentioned.search(check) for check in t.checks):
+            return f"type {t.name}"
+    if any(o.function == f.oid for o in catalog.operators) or any(c.function == f.oid for c in catalog.casts):
+        return "an operator or a cast"
+    return None
+
+
+def _quoted(name: str) -> str:
+    return name if re.fullmatch(r"[a-z_][a-z0-9_$]*", name) else '"' + name.replace('"', '""') + '"'
+
+
+def _spelled(type_name: Node) -> str:
+    words = [_quoted(n["String"]["sval"]) for n in type_name["names"]]
+    return ".".join(words) + ("[]" if "arrayBounds" in type_name else "")
 
 
 def _judge_name(reading: Reading, name: str) -> None:
