@@ -5,6 +5,7 @@ Knows which parts make a judge. Must not decide anything. Invariant: files with 
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,7 +32,14 @@ class Usable:
 
 def usable(path: Path) -> Usable:
     """The configuration and all files that it names. Raises ConfigurationError with every fault of any of them."""
-    found = load(path, os.environ)
+    # what is read has no cycles, and of a large catalog the collector would go through all of it again and again
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        found = load(path, os.environ)
+    finally:
+        if collecting:
+            gc.enable()
     if found.faults or found.policy is None:
         raise ConfigurationError(found.faults)
     return Usable(found.config, found.policy, found.reviews)

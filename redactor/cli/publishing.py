@@ -216,8 +216,8 @@ class Published:
             known = self._catalog
             if known is None:
                 # nobody is being served yet
-                self._publish(await upstream.read_catalog(connection, self.database.name))
-                reading.settle()
+                with reading.quietly(reading.LARGE):
+                    self._publish(await upstream.read_catalog(connection, self.database.name))
             else:
                 with reading.quietly(len(known.relations)):
                     catalog = await reading.read(self.database.upstream.url, self.database.name, known)
