@@ -73,7 +73,8 @@ sub work {
     $slow->execute;
     say_it('async', $slow->pg_result, $slow->fetchall_arrayref);
     $db->do('SELECT pg_sleep(20)', {pg_async => PG_ASYNC});
-    say_it('cancelled', $db->pg_cancel);
+    $db->pg_cancel;  # says whether in time, which is chance
+    say_it('cancelled', fetched('SELECT 1 AS one'));
     $db->do('LISTEN told');
     $db->do("NOTIFY told, 'x'");
     my $note = $db->pg_notifies;
