@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 from redactor.catalog import Function, Relation, Trigger
@@ -50,17 +51,23 @@ _KNOWN = frozenset(
 
 def tree(f: Function) -> Node:
     """The parsed body. The types of arguments do not matter to the grammar; that they are declared does."""
-    names = [n for n in f.argument_names if n]
+    return _read(f.body, f.argument_names)
+
+
+@lru_cache(maxsize=128)
+def _read(body: str, argument_names: tuple[str, ...]) -> Node:
+    # one function is the trigger of many tables, and is read for each
+    names = [n for n in argument_names if n]
     arguments = ", ".join(f"{identifier(n)} text" for n in dict.fromkeys(names))
     tag = "redactor"
-    while f"${tag}$" in f.body:
+    while f"${tag}$" in body:
         tag += "x"
     heads = ["void", "text", "SETOF record"]
     if not arguments:
         heads.insert(0, "trigger")
     problem: RedactorError | None = None
     for returns in heads:
-        text = f"CREATE FUNCTION f({arguments}) RETURNS {returns} LANGUAGE plpgsql AS ${tag}${f.body}${tag}$"
+        text = f"CREATE FUNCTION f({arguments}) RETURNS {returns} LANGUAGE plpgsql AS ${tag}${body}${tag}$"
         try:
             (found,) = grammar.plpgsql(text.encode())
         except RedactorError as e:
@@ -87,7 +94,12 @@ def nodes(node: Any) -> Iterator[tuple[str, Node]]:
 
 def parsed(expression: Node) -> Node:
     """An embedded query or expression as a statement."""
-    (statement,) = grammar.parse(_text(expression).encode())
+    return _statement(_text(expression))
+
+
+@lru_cache(maxsize=512)
+def _statement(text: str) -> Node:
+    (statement,) = grammar.parse(text.encode())
     return statement.node
 
 
