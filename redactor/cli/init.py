@@ -23,6 +23,7 @@ CONFIGURATION = """\
 listen: 127.0.0.1:6432                 # where PostgreSQL clients connect
 databases:
   {database}:                          # the name that they connect to
+    # redactor's own login; a password is best left out of the file: postgresql://redactor:${{REDACTOR_PASSWORD}}@...
     upstream: {upstream}
     catalog: schemas/{database}.yaml   # what is protected; `redactor scan {database}` proposes it
 policy: policies/sacramento.yaml
