@@ -96,4 +96,4 @@ def test_perl_catalog(place: Place, perl: str, version: Callable[[str], None]) -
 @pytest.mark.client("Perl (DBD::Pg)", "refusals: SQLSTATE 42501, and the connection goes on")
 def test_perl_refusals(place: Place, perl: str, version: Callable[[str], None]) -> None:
     version(perl)
-    assert run(perl, place.through(), "refusals") == ['[42501,1,60]'] * 2
+    assert run(perl, place.through(), "refusals") == ["[42501,1,60]"] * 2
