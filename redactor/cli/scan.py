@@ -11,7 +11,7 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from glob import glob
 from pathlib import Path
@@ -22,16 +22,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from redactor.cli.catalog_file import database_of, show_difference, write
+from redactor.cli.scan_derived import Derived, Tagged, derived, inherited
 from redactor.cli.scan_postgres import Sampling
+from redactor.derivation import ROWS
 from redactor.errors import ConfigurationError, Fault
 from redactor.model import ColumnName, RelationName
-from redactor.review import Addition, Reviewed, parse, propose
+from redactor.review import Addition, Review, Reviewed, parse, propose
 from redactor.tagging.exchange import Format, Labelled
 from redactor.tagging.exchange import read as read_labels
 from redactor.tagging.exchange import write as write_labels
 from redactor.tagging.facts import TableFacts, rows_in
 from redactor.tagging.judge import Finding, follow_keys, judge_each, judge_rows, suggest
-from redactor.tagging.labels import CORE
+from redactor.tagging.labels import CORE, LABELS
 from redactor.tagging.pack import Pack, load
 from redactor.yamlfile import read as read_file
 
@@ -123,11 +125,13 @@ def scan(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A finding under the name of its relation; `finding.column` is empty where the rows themselves reveal."""
+    """A finding under the name of its relation; `finding.column` is empty where the rows themselves reveal. `derived`:
+    of a view or partition, whose tags follow from what it reads: nobody decides on it."""
 
     relation: RelationName
     finding: Finding
     note: str = ""
+    derived: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """For programs. `tag` is null where nothing is suggested."""
@@ -135,7 +139,8 @@ class Found:
         made = f.label != "none"
         out: dict[str, Any] = {"schema": self.relation.schema, "table": self.relation.name, "column": f.column or None}
         out |= {"label": f.label, "tag": f.tag if made else None, "confidence": f.confidence}
-        return out | {"evidence": list(f.evidence)} | ({"note": self.note} if self.note else {})
+        out |= {"evidence": list(f.evidence)} | ({"note": self.note} if self.note else {})
+        return out | ({"derived": True} if self.derived else {})
 
 
 _NAMED = 5
@@ -163,8 +168,9 @@ def _judged(tables: Iterable[Table], pack: Pack) -> list[Found]:
 
 
 def _show(found: list[Found], console: Console) -> None:
-    made = [f for f in found if f.finding.label != "none"]
-    for f in made:
+    made = [f for f in found if f.finding.label != "none" and not f.derived]
+    follow = [f for f in found if f.derived]
+    for f in (*made, *follow):
         what = f"{f.relation}.{f.finding.column}" if f.finding.column else f"{f.relation} (its rows)"
         console.print(f"{what}: [bold]{f.finding.tag}[/] {f.finding.confidence:.0%}", soft_wrap=True)
         for e in f.finding.evidence:
@@ -179,7 +185,9 @@ def _show(found: list[Found], console: Console) -> None:
         console.print(f"{which}: {note}", style="yellow", markup=False, soft_wrap=True)
     labels = Counter(f.finding.label for f in made)
     said = ", ".join(f"{n} {label}" for label, n in labels.most_common()) or "nothing"
-    console.print(f"{len(found)} columns looked at; proposed: {said}", markup=False)
+    console.print(f"{len(found) - len(follow)} columns looked at; proposed: {said}", markup=False)
+    if follow:
+        console.print(f"{len(follow)} columns of views and partitions follow from these: nobody decides on them")
 
 
 # ------------------------------------------------------------------ a live PostgreSQL
@@ -189,23 +197,44 @@ def _scan_database(
     name: str, config: Path, pack: Pack, sampling: Sampling | None, sql: list[str], given: Given, keep: bool
 ) -> list[Found]:
     database = database_of(name, config)
-    tables, labelled = asyncio.run(_tables(database.upstream.url, name, pack, sampling))
+    tables, labelled, deriving = asyncio.run(_tables(database.upstream.url, name, pack, sampling))
     for one in labelled:
         given.setdefault(one.column, []).append(one)
     found = [_counted(f, given, pack) for f in _judged(tables, pack)]
     if sql:
         found = _followed(found, tables, sql)
-    _propose_into(database.catalog, name, found, keep)
-    return found
+    text = _propose_into(database.catalog, name, found, keep)
+    return [*found, *_derived(deriving, found, parse(text, str(database.catalog)), pack)]
 
 
-def _propose_into(file: Path, name: str, found: list[Found], keep: bool) -> None:
-    """Shows how the catalog file changes, and unless `keep`, writes it."""
+def _derived(deriving: list[Derived], found: list[Found], review: Review, pack: Pack) -> Iterator[Found]:
+    """What follows for the columns of views and partitions from the tags that others have, or are proposed to have."""
+    tags: Tagged = {}
+    for f in found:
+        if f.finding.label != "none":
+            at = ColumnName(*f.relation, f.finding.column or ROWS)
+            tags[at] = ((f.finding.tag,), f.finding.confidence)
+    for relation, reviewed in review.relations.items():
+        for column in reviewed.columns.keys() - reviewed.proposed:
+            tags[ColumnName(*relation, column)] = (tuple(sorted(reviewed.columns[column])), 1.0)
+    for one in inherited(deriving, tags):
+        labels = {t: s.label for t, s in pack.tags.items()}
+        first = min(one.tags, key=lambda t: LABELS.index(labels.get(t, "none")))
+        column = "" if one.column.name == ROWS else one.column.name
+        what = "derives from" if column else "which rows it has depends on"
+        why = tuple(f"{what} {s.of if s.name == ROWS else s} ({', '.join(tags[s][0])})" for s in one.sources)
+        finding = Finding(one.column.relation, column, labels.get(first, "none"), first, one.confidence, why)
+        yield Found(one.column.of, finding, derived=True)
+
+
+def _propose_into(file: Path, name: str, found: list[Found], keep: bool) -> str:
+    """Shows how the catalog file changes, and unless `keep`, writes it. Its text with the proposals."""
     before = read_file(file) if file.exists() else ""
     after = proposals(before, str(file), name, found)
     show_difference(before, after, file)
     if not keep and after != before:
         write(file, after)
+    return after
 
 
 Given = dict[ColumnName, list[Labelled]]
@@ -283,8 +312,10 @@ def _followed(found: list[Found], tables: list[Table], patterns: list[str]) -> l
     return out
 
 
-async def _tables(url: str, name: str, pack: Pack, sampling: Sampling | None) -> tuple[list[Table], list[Labelled]]:
-    from redactor.cli.scan_postgres import deriving, for_review, security_labels
+async def _tables(
+    url: str, name: str, pack: Pack, sampling: Sampling | None
+) -> tuple[list[Table], list[Labelled], list[Derived]]:
+    from redactor.cli.scan_postgres import for_review, security_labels
     from redactor.cli.scan_postgres import scan as scan_tables
     from redactor.upstream import connect, read_catalog
 
@@ -297,9 +328,7 @@ async def _tables(url: str, name: str, pack: Pack, sampling: Sampling | None) ->
             task = progress.add_task("looking at tables", total=len(for_review(catalog)))
             async for one in scan_tables(connection, catalog, pack, sampling, lambda _: progress.advance(task)):
                 out.append((one.name, one.facts, one.note))
-        if (derived := len(deriving(catalog))) > 0:
-            typer.echo(f"{derived} views and partitions are not listed: what they read protects them", err=True)
-        return out, await security_labels(connection, pack)
+        return out, await security_labels(connection, pack), list(derived(catalog))
     finally:
         await connection.close()
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from redactor.tagging.facts import ColumnFacts, Profile, TableFacts, tables_of
-from redactor.tagging.labels import CORE, LABELS, Label
+from redactor.tagging.labels import CORE, CORE_IN_ORDER, LABELS, Label
 from redactor.tagging.names import pattern, spelled
 from redactor.tagging.pack import NameSpec, Pack
 from redactor.tagging.reader import Reader
@@ -62,17 +62,25 @@ _AT_MOST = 0.9
 _DOUBTED = 0.5
 """What negatives must leave of a score for the second reader to be believed."""
 
-_LEAST = {"unknown": 0.25, "organisation": 0.5, "nobody": 1.1}
+_CERTAIN, _EXPLAINED = 0.35, 0.2
+"""From this core share on only negatives that leave less than so much count, and not that the column is a key: it may
+be a code for the trait."""
+
+_LEAST = {"unknown": 0.2, "organisation": 0.5, "nobody": 1.1}
 """The share that the second reader needs where the column is not, or not surely, about a person; half of it in a table
 where people's papers stand."""
 
-_DENIED = 0.15
+_AFAR = 0.3
+"""The share that the second reader needs to call a column direct where neither table nor source is about immigration:
+below it, hardly any was one in systems that it had not seen."""
+
+_DENIED = 0.4
 """The share of all but `none` below which the second reader speaks against what a name says, but for the core."""
 
 _SURELY = 0.95
 """What a name says so surely is not doubted: a steward's own name that must hold has such a score."""
 
-_ALONE = 0.9
+_ALONE = 0.95
 """The share of `none` above which a column's own name speaks against what its neighbours suggest."""
 
 _OF_OTHERS = "reads like columns of other systems that are "
@@ -139,6 +147,8 @@ def _read_again(table: TableFacts, reading: Reading, made: list[Finding], pack: 
     for f, fact, said, traits in zip(made, table.columns, reading.columns, each, strict=True):
         # where values were looked at, a name that says nothing to anyone is left to them
         left_to_values = fact.profile is not None and pack.vocabulary.opaque(fact.name)
+        # `f10`: there is nothing to be read
+        left_to_values |= not fact.comment and all(len(w) == 1 for w in said.words)
         if f.label == "none" and not fact.key and not left_to_values:
             f = _seen_by(reader, f, traits, said, reading, pack)
         elif f.label not in CORE and f.label != "none" and _by_name_alone(f, fact):
@@ -169,8 +179,12 @@ def _seen_by(
 ) -> Finding:
     shares = reader.shares(traits)
     surely = _LEAST.get(said.who, 0) * (0.5 if _with_papers(reading) else 1)
-    share, least = sum(shares[label] for label in CORE), max(reader.core, surely)
-    among: Iterable[Label] = (label for label in LABELS if label in CORE)
+    share = core = sum(shares[label] for label in CORE)
+    least = max(reader.core, surely)
+    if "immigration" not in reading.contexts and max(CORE_IN_ORDER, key=lambda one: shares[one]) == "direct":
+        surely = max(surely, _AFAR)
+        least = max(least, surely)
+    among: Iterable[Label] = CORE_IN_ORDER
     if share < least:
         share, least, among = 1 - shares["none"], max(reader.other, surely), LABELS[:-1]
     if share < least or reader.shares(of_itself(traits))["none"] > _ALONE:
@@ -181,14 +195,16 @@ def _seen_by(
     if tag not in pack.tags:
         return finding
     of_label = [tag, *(t for t, spec in pack.tags.items() if spec.label == label)]
-    if any(_taken_away(t, label, said.words, said, reading, pack)[0] < _DOUBTED for t in of_label):
+    sure = core >= _CERTAIN
+    left = min(_taken_away(t, label, said.words, said, reading, pack, keys=not sure)[0] for t in of_label)
+    if left < (_EXPLAINED if sure else _DOUBTED):
         return finding
-    sure = round(pack.threshold + (_AT_MOST - pack.threshold) * (share - least) / (1 - least), 3)
+    confidence = round(pack.threshold + (_AT_MOST - pack.threshold) * (share - least) / (1 - least), 3)
     like = pack.likes.nearest(said.words, label)
     why = f"reads like {like.name!r} of {like.system}, which is {label}" if like is not None else _OF_OTHERS + label
     if reasons := reader.reasons(traits, label):
         why += f": {reasons}"
-    return replace(finding, label=label, tag=tag, confidence=sure, evidence=(why,))
+    return replace(finding, label=label, tag=tag, confidence=confidence, evidence=(why,))
 
 
 def _paired(finding: Finding, fact: ColumnFacts, others: Sequence[Finding], pack: Pack) -> Finding:
@@ -411,10 +427,13 @@ def _placed(
 
 
 def _taken_away(
-    tag: str, label: Label, words: tuple[str, ...], said: Said, reading: Reading, pack: Pack
+    tag: str, label: Label, words: tuple[str, ...], said: Said, reading: Reading, pack: Pack, keys: bool = True
 ) -> tuple[float, list[str]]:
+    """What the negatives leave of a score, and why; `keys`: also those that say no more than that it is a key."""
     factor, whys = 1.0, []
     for n in pack.negatives:
+        if n.key and not keys:
+            continue
         if n.applies and tag not in n.applies and label not in n.applies and tag.split(".")[0] not in n.applies:
             continue
         if pattern(n.words).fits(words, said.weighty) and _placed(

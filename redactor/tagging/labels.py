@@ -17,5 +17,6 @@ LABELS: Final[tuple[Label, ...]] = (
 )
 """In order of precedence: where two fit a column, the first wins."""
 
-CORE: Final[frozenset[Label]] = frozenset({"direct", "documentary", "origin", "programme"})
+CORE_IN_ORDER: Final[tuple[Label, ...]] = ("direct", "documentary", "origin", "programme")
+CORE: Final[frozenset[Label]] = frozenset(CORE_IN_ORDER)
 """The labels whose columns must not be missed."""

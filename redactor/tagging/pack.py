@@ -63,7 +63,10 @@ class TagSpec(_Model):
 
 
 class NegativeSpec(_Model):
-    """Names that look like something and are not: what of a score is left (`factor`), for which labels or tags."""
+    """Names that look like something and are not: what of a score is left (`factor`), for which labels or tags.
+
+    `key`: it says no more than that the column is a key, which may yet be a code for the trait.
+    """
 
     words: str
     factor: float = Field(ge=0, le=1)
@@ -73,6 +76,7 @@ class NegativeSpec(_Model):
     types: tuple[str, ...] = ()
     not_types: tuple[str, ...] = ()
     because: str = ""
+    key: bool = False
 
 
 class ContextSpec(_Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,11 +114,16 @@ def test_keys_are_left_alone() -> None:
 
 
 def test_a_name_that_says_nothing_is_left_to_its_values() -> None:
-    pack = replace(PACK, reader=certain("g:^c5", "origin"))
+    pack = replace(PACK, reader=certain("g:^xqz", "origin"))
     seen = Profile(100, 100, 90, 8.0, 1.0)
-    assert judge(table("t1", "c5", "first_name"), pack)[0].label == "origin"
-    looked_at = TableFacts("t1", (ColumnFacts("c5", profile=seen), ColumnFacts("first_name")))
+    assert judge(table("t1", "xqz", "first_name"), pack)[0].label == "origin"
+    looked_at = TableFacts("t1", (ColumnFacts("xqz", profile=seen), ColumnFacts("first_name")))
     assert judge(looked_at, pack)[0].label == "none"
+    # of `c5` there is nothing to be read but its comment
+    pack = replace(PACK, reader=certain("g:^c5", "origin"))
+    assert judge(table("t1", "c5", "first_name"), pack)[0].label == "none"
+    told = TableFacts("t1", (ColumnFacts("c5", comment="as on the card"), ColumnFacts("first_name")))
+    assert judge(told, pack)[0].label == "origin"
 
 
 @pytest.mark.parametrize(
@@ -162,3 +168,24 @@ def test_the_shipped_weights_are_there() -> None:
     assert len(reader.weights) > 5000
     shares = reader.shares(["w:passport", "who:person"])
     assert sum(shares.values()) == pytest.approx(1)
+
+
+def everywhere(label: str, share: float) -> Reader:
+    """A reader that gives every column the same share of a label, and `none` the rest."""
+    shares = {label: share, "none": 1 - share}
+    return Reader({}, tuple(math.log(shares.get(known, 1e-9)) for known in LABELS), 0.1, 0.9)
+
+
+def test_a_key_may_be_a_code_for_the_trait() -> None:
+    facts = TableFacts("clients", (ColumnFacts("zorp_id", "int"), ColumnFacts("first_name")))
+    for share, label in ((0.4, "documentary"), (0.3, "none")):
+        assert judge(facts, replace(PACK, reader=everywhere("documentary", share)))[0].label == label
+    total = table("clients", "percent_zorp", "first_name")
+    assert judge(total, replace(PACK, reader=everywhere("documentary", 0.4)))[0].label == "none"
+
+
+def test_direct_needs_more_where_nothing_is_about_immigration() -> None:
+    pack = replace(PACK, reader=everywhere("direct", 0.2))
+    assert judge(table("clients", "zorp", "first_name"), pack)[0].label == "none"
+    assert judge(table("asylum_applicants", "zorp", "first_name"), pack)[0].label == "direct"
+    assert judge(table("clients", "zorp", "shoe"), replace(PACK, reader=everywhere("direct", 0.4)))[0].label == "direct"
