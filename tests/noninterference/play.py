@@ -46,6 +46,7 @@ BLANKED = (
     (re.compile(r"\b(read rate|write rate): [0-9.]+ MB/s"), r"\1: <x> MB/s"),
     (re.compile(r"((?:removable cutoff|new relfrozenxid|new relminmxid): )[0-9]+"), r"\1<xid>"),
     (re.compile(r"which (is|was) [0-9]+ (M?XIDs)"), r"which \1 <n> \2"),
+    (re.compile(r"\bio [0-9]+( +\|op )"), r"io <n>\1"),
 )
 
 
