@@ -55,6 +55,19 @@ def is_aggregate(kind: str, node: Any, aggregates: Callable[[str], bool]) -> boo
     return kind == "FuncCall" and "over" not in node and aggregates(node["funcname"][-1]["String"]["sval"])
 
 
+def may_move(sublinks: list[Node], aggregates: Callable[[str], bool]) -> bool:
+    """Whether an aggregate stands in a query in an expression: no other belongs to a query around its own.
+    `sublinks`: each before those in it."""
+    within: set[int] = set()
+    for sublink in sublinks:
+        if id(sublink) not in within:
+            for kind, inner in walk(sublink):
+                if is_aggregate(kind, inner, aggregates):
+                    return True
+                within.add(id(inner))
+    return False
+
+
 class Reader:
     """Reads one statement. `columns_of`: by the id of a relation's node, its columns."""
 

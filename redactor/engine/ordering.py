@@ -25,7 +25,7 @@ from redactor.engine.clauses import (
     sorted_by,
     start_of,
 )
-from redactor.engine.levels import Levels, Reader, is_aggregate
+from redactor.engine.levels import Levels, Reader, is_aggregate, may_move
 from redactor.engine.reach import Reach
 from redactor.engine.refusal import of_kind
 from redactor.engine.text import Text
@@ -97,7 +97,7 @@ def settle(
         named = {id(n): n.get("alias", {}).get("aliasname", n["relname"]) for n in reach.references}
         places = {**places, **{at: Place(alias, (), True) for at, alias in named.items()}}
     levels = Levels()
-    if collects and reach is not None:
+    if reach is not None and may_move(found.sublinks, aggregates):
         levels = Reader(node, {at: p.columns for at, p in places.items()}, aggregates).found
     around = _Around(places, aggregates, collects, arranges, reach, row, levels)
     for _, selects in levels.unknown:

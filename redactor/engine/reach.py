@@ -12,6 +12,8 @@ from collections.abc import Collection
 from redactor.sql.grammar import Node
 
 _READ = ("fromClause", "whereClause")
+_LEAVES = frozenset(("ColumnRef", "A_Const", "TypeName", "typeName", "String", "funcname", "name", "alias", "Alias"))
+"""What names no relation, neither by itself nor by anything in it."""
 
 
 class Reach:
@@ -64,12 +66,13 @@ class Reach:
             item, part = stack.pop()
             if type(item) is list:
                 for child in item:
-                    # constants read nothing
                     if type(child) is not dict or "A_Const" not in child:
                         stack.append((child, part))
             elif type(item) is dict:
                 for key, inner in item.items():
                     kind = type(inner)
+                    if key in _LEAVES:
+                        continue
                     if kind is list:
                         stack.append((inner, part))
                     elif kind is not dict:

@@ -99,6 +99,8 @@ class Survey:
     """Every SELECT, VALUES and set operation, but for the arms of set operations."""
     arrays: list[Node] = field(default_factory=list)
     """Those of them that stand in ARRAY(...)."""
+    sublinks: list[Node] = field(default_factory=list)
+    """What has a query in an expression, each before those in it."""
     locks: bool = False
     collects: bool = False
     """Whether a subquery or an aggregate that is no function stands in an expression."""
@@ -261,6 +263,7 @@ def _enter(kind: str, value: Node, ctes: Scope, found: Survey, stack: _Stack) ->
             _type(value, found)
         case "SubLink":
             found.collects = True
+            found.sublinks.append(value)
             if value.get("subLinkType") == "ARRAY_SUBLINK" and "SelectStmt" in value["subselect"]:
                 found.arrays.append(value["subselect"]["SelectStmt"])
             _operator(value.get("operName", ()) or _EQUALS, found)
@@ -286,7 +289,10 @@ def _enter(kind: str, value: Node, ctes: Scope, found: Survey, stack: _Stack) ->
             found.collects = True
         case "JsonObjectAgg" | "JsonArrayAgg":
             found.collects = found.gathers = True
-        case "GroupingSet" | "JsonArrayQueryConstructor":
+        case "JsonArrayQueryConstructor":
+            found.gathers = True
+            found.sublinks.append(value)
+        case "GroupingSet":
             found.gathers = True
         case "XmlExpr" | "XmlSerialize" | "RangeTableFunc":
             found.untyped = True
