@@ -5,9 +5,14 @@ from __future__ import annotations
 import gc
 import sys
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from redactor.catalog import Catalog, Column, Relation, digest
 from redactor.cli import reading
+from redactor.cli.judging import usable
+from redactor.errors import ConfigurationError
 
 
 def catalog(*relations: Relation) -> Catalog:
@@ -80,3 +85,14 @@ def test_what_a_large_reading_made_is_left_out_of_rounds_whoever_ends_last() -> 
         gc.enable()
         gc.unfreeze()
         sys.setswitchinterval(switching)
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_files_that_cannot_be_used_leave_the_collector_as_it_was(tmp_path: Path, collecting: bool) -> None:
+    try:
+        (gc.enable if collecting else gc.disable)()
+        with pytest.raises(ConfigurationError):
+            usable(tmp_path / "redactor.yaml")
+        assert gc.isenabled() is collecting
+    finally:
+        gc.enable()
