@@ -104,7 +104,7 @@ def test_harmless_work_goes_on(pair: city.Pair, proxy: str) -> None:
 REFUSED_TO_ALL = re.compile(
     r"identity-0(14|15|19|20|21)|wire-0(12|13|23|24|27|28|29|30|33|36|37|38|41|42|45|46)|error-030"
     r"|wire2-0(39|4[0-9]|5[0-25-9]|6[0-9]|7[0-9])|wire2-083"
-    r"|(heap-order|kept-order|with-order|lying|lying-below|returned)-[0-9]+|write-order-009|people-056|outside-001|function-075|wire-0(22|34)|wire2-015|statistics-038"
+    r"|(heap-order|kept-order|with-order|first-met|lying|lying-below|returned)-[0-9]+|write-order-009|people-056|outside-001|function-075|wire-0(22|34)|wire2-015|statistics-038"
 )
 """Sent by other logins, as no client sends it (an error says so and the session ends), a clock's answer, or what
 two databases made alike do not agree on for long: where rows lie, numbers of objects, their names, a lock that the
