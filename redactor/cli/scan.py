@@ -200,6 +200,9 @@ def _scan_database(
     tables, labelled, deriving = asyncio.run(_tables(database.upstream.url, name, pack, sampling))
     for one in labelled:
         given.setdefault(one.column, []).append(one)
+    there = {at: {c.name for c in facts.columns} for at, facts, _ in tables}
+    for column in sorted(c for c in given if c.of in there and c.name not in there[c.of]):
+        typer.echo(f"{column}: labelled in {given[column][0].system}, and not in the database", err=True)
     found = [_counted(f, given, pack) for f in _judged(tables, pack)]
     if sql:
         found = _followed(found, tables, sql)

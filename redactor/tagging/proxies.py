@@ -27,7 +27,8 @@ class Giveaway:
     """`columns` (one or two) tell `share` (0 to 1) of what there is to know about `target`, beyond chance.
 
     `telling` of the `kinds` values that occur often enough go with one and the same value of the target nearly always,
-    and are rarer than it; `rows` were looked at.
+    and are rarer than it; `rows` were looked at. `presence`: the target is a number of each row's own, and what is
+    told is whether there is one.
     """
 
     columns: tuple[str, ...]
@@ -36,11 +37,13 @@ class Giveaway:
     telling: int
     kinds: int
     rows: int
+    presence: bool = False
 
     def __str__(self) -> str:
         what = " and ".join(self.columns)
         pure = f"; {self.telling} of {self.kinds} values nearly always go with one value of it" if self.telling else ""
-        return f"{what} tells {self.share:.0%} of {self.target} ({self.rows} rows{pure})"
+        of = f"whether there is a value in {self.target}" if self.presence else self.target
+        return f"{what} tells {self.share:.0%} of {of} ({self.rows} rows{pure})"
 
 
 def giveaways(
@@ -54,6 +57,9 @@ def giveaways(
     groups = {name: _grouped(values) for name, values in sample.items()}
     out: list[Giveaway] = []
     for target in targets:
+        presence = _numbered(sample[target])
+        if presence:
+            groups[target] = [v is not None for v in sample[target]]
         goal = groups[target]
         if len(set(goal)) < 2:
             continue
@@ -61,13 +67,19 @@ def giveaways(
         for name, codes in groups.items():
             if name not in targets and len(set(codes)) > 1:
                 alone[name] = _share(codes, goal, seed)
-        out += [_giveaway((n,), target, s, groups) for n, s in alone.items() if s >= least]
+        out += [_giveaway((n,), target, s, groups, presence) for n, s in alone.items() if s >= least]
         best = sorted((n for n, s in alone.items() if s < _KNOWN_ALREADY), key=lambda n: -alone[n])[:_PAIRED]
         for a, b in combinations(best, 2):
             share = _share(list(zip(groups[a], groups[b], strict=True)), goal, seed)
             if share >= least and share > max(alone[a], alone[b]) + least:
-                out.append(_giveaway((a, b), target, share, groups))
+                out.append(_giveaway((a, b), target, share, groups, presence))
     return sorted(out, key=lambda g: (-g.share, len(g.columns), g.target, g.columns))
+
+
+def _numbered(values: Sequence[object]) -> bool:
+    """Whether nearly every value is another, as numbers of documents are: then it is its being there that is told."""
+    present = [v for v in values if v is not None]
+    return len(set(present)) > max(_MOST_KINDS, len(present) / 2)
 
 
 def _grouped(values: Sequence[object]) -> list[object]:
@@ -114,7 +126,9 @@ def _shuffled(values: Sequence[object], seed: int) -> list[object]:
     return out
 
 
-def _giveaway(columns: tuple[str, ...], target: str, share: float, groups: Mapping[str, Sequence[object]]) -> Giveaway:
+def _giveaway(
+    columns: tuple[str, ...], target: str, share: float, groups: Mapping[str, Sequence[object]], presence: bool
+) -> Giveaway:
     goal = groups[target]
     codes: Sequence[object] = (
         groups[columns[0]] if len(columns) == 1 else list(zip(*(groups[c] for c in columns), strict=True))
@@ -129,4 +143,4 @@ def _giveaway(columns: tuple[str, ...], target: str, share: float, groups: Mappi
         value, n = c.most_common(1)[0]
         if n / c.total() >= _PURE and base[value] / len(goal) < _PURE * 0.8:
             telling += 1
-    return Giveaway(columns, target, round(share, 3), telling, len(often), len(goal))
+    return Giveaway(columns, target, round(share, 3), telling, len(often), len(goal), presence)

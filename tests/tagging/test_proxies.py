@@ -52,3 +52,13 @@ def test_the_same_sample_gives_the_same_answer_and_no_value() -> None:
     told = " ".join(map(str, giveaways(table(), ["status"])))
     assert "aid tells 100% of status (600 rows; 2 of 5 values nearly always" in told
     assert "C1" not in told
+
+
+def test_that_a_number_is_there_is_told_by_others() -> None:
+    base = table()
+    numbers: list[object] = [f"A{at:09}" if s == "u" else None for at, s in enumerate(base.pop("status"))]
+    found = giveaways({**base, "a_number": numbers}, ["a_number"])
+    assert [g.columns for g in found[:2]] == [("aid",), ("a", "b")]
+    assert str(found[0]).startswith("aid tells 100% of whether there is a value in a_number (600 rows")
+    everybody: list[object] = [f"A{at:09}" for at in range(600)]
+    assert giveaways({**base, "a_number": everybody}, ["a_number"]) == []

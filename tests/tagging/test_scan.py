@@ -186,9 +186,12 @@ def test_tags_declared_in_models(city: Path, monkeypatch: pytest.MonkeyPatch) ->
         "class Base(DeclarativeBase): pass\n"
         "class T(Base):\n    __tablename__ = 't1'\n    c1 = Column(Integer, primary_key=True)\n"
         "    c6 = Column(Text, info={'redactor': ['status.event']})\n"
+        "    c99 = Column(Text, info={'redactor': ['status']})\n"
     )
     monkeypatch.chdir(city)
-    made = found(run("city", "-c", "redactor.yaml", "--json", "--models", "app_models:Base"))
+    result = run("city", "-c", "redactor.yaml", "--json", "--models", "app_models:Base")
+    assert "public.t1.c99: labelled in app_models:Base, and not in the database" in result.stderr
+    made = found(result)
     assert made["t1.c6"]["tag"] == "status.event"
     assert made["t1.c1"]["tag"] is None
     wrong = run("city", "-c", "redactor.yaml", "--models", "no_such_models:Base")
