@@ -55,7 +55,7 @@ def redactor(pair: city.Pair, directory: Path) -> Iterator[str]:
             [sys.executable, "-m", "redactor", "serve", "-c", str(file)], stdout=log, stderr=log, cwd=directory
         )
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
