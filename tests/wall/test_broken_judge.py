@@ -1,8 +1,8 @@
 """With the decision deliberately broken (everything allowed), the second wall alone: no hidden value comes out.
 
 The attacks are those of tests/noninterference that show a protected value on a bare server. Left out, by name: what
-the owner of the tables or a superuser does, since no grant binds them (`redactor doctor` says so of both), and two
-whose answers differ only in the order of open rows.
+the owner of the tables or a superuser does, since no grant binds them (`redactor doctor` says so of both), what code of
+the database does when somebody else writes, and two whose answers differ only in the order of open rows.
 """
 
 from __future__ import annotations
@@ -26,6 +26,12 @@ EXEMPT = {
     "function-075": "database_to_xml gives open rows in the order in which they lie",
     "statistics-001": "two rows of pg_stats about the same open column come in the order in which they lie",
 }
+SET_OFF = {
+    "heard": "a trigger announces what another login writes",
+    "fed": "a trigger or rule copies what another login writes into an open table",
+    "event": "a superuser's event trigger says what it reads",
+}
+"""Families that no grant to the requester bears on."""
 WAITS = {"prepare-033": "waits for a reply that an error takes the place of"}
 
 
@@ -33,7 +39,11 @@ def attacks(pair: city.Pair) -> list[Probe]:
     return [
         p
         for p in corpus.read(corpus.ATTACKS)
-        if p.tier == "value" and p.as_ not in OWNERS and p.id not in EXEMPT and p.runs_on(pair.major, pair.offers)
+        if p.tier == "value"
+        and p.as_ not in OWNERS
+        and p.id not in EXEMPT
+        and p.family not in SET_OFF
+        and p.runs_on(pair.major, pair.offers)
     ]
 
 
