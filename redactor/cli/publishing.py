@@ -249,15 +249,14 @@ class Published:
         return frozenset(oid for oid, r in catalog.relations.items() if before.get(oid) is r)
 
     def _take(self, made: tuple[Catalog, Judge, Baseline, Differences]) -> None:
-        gone: list[object] = [self._judge, self._catalog, self._baseline, self._differences]
+        before = self._judge, self._catalog, self._baseline, self._differences
+        gone: list[object] = [b for b in before if b is not None and not any(b is part for part in made)]
         self._catalog, self._judge, self._baseline, self._differences = made
+        del before
         self._reviewed = self._review
         self.edition.turn()
-        while gone:
-            if gone[-1] is None or any(gone[-1] is part for part in made):
-                gone.pop()
-                continue
-            task = asyncio.create_task(let_go([gone.pop()]), name="let-go")
+        if gone:
+            task = asyncio.create_task(let_go(gone), name="let-go")
             self._letting_go.add(task)
             task.add_done_callback(self._letting_go.discard)
 

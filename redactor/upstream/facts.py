@@ -118,7 +118,7 @@ class Facts:
         names = self.columns.get(relation, {})
         return tuple(names[n] for n in numbers or () if n in names)
 
-    def constraints(self, rows: list[Row]) -> dict[int, tuple[Constraint, ...]]:
+    def constraints(self, rows: Iterable[Row]) -> dict[int, tuple[Constraint, ...]]:
         found = defaultdict(list)
         for r in rows:
             foreign = r["foreign"] if r["kind"] == "f" else 0
@@ -136,7 +136,7 @@ class Facts:
             )
         return {k: tuple(v) for k, v in found.items()}
 
-    def indexes(self, rows: list[Row]) -> dict[int, tuple[Index, ...]]:
+    def indexes(self, rows: Iterable[Row]) -> dict[int, tuple[Index, ...]]:
         found = defaultdict(list)
         for r in rows:
             found[r["relation"]].append(
@@ -154,7 +154,7 @@ class Facts:
             )
         return {k: tuple(v) for k, v in found.items()}
 
-    def triggers(self, rows: list[Row]) -> dict[int, tuple[Trigger, ...]]:
+    def triggers(self, rows: Iterable[Row]) -> dict[int, tuple[Trigger, ...]]:
         found = defaultdict(list)
         for r in rows:
             bits = r["type"]  # TRIGGER_TYPE_*: 1 row, 2 before, 4/8/16/32 events, 64 instead of
@@ -271,7 +271,7 @@ class Facts:
 
     def types(
         self,
-        rows: list[Row],
+        rows: Iterable[Row],
         ranges: list[Row],
         checks: dict[int, tuple[str, ...]],
         labels: dict[int, tuple[str, ...]],

@@ -9,7 +9,7 @@ also wait for locks; a reading does not: what is locked is left unread, and the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import asyncpg  # type: ignore[import-untyped]
 
@@ -94,6 +94,10 @@ async def _read(
     async def rows(query: str) -> list[Row]:
         return list(await connection.fetch(query, *([held] if "$1" in query else ())))
 
+    async def each(query: str) -> Iterator[Row]:
+        """Rows of which there are as many as relations or types, to be gone through once."""
+        return _spent(await rows(query))
+
     one = Strings()
     [database] = await rows(queries.DATABASE)
     version: int = database["version"]
@@ -114,19 +118,19 @@ async def _read(
     names = {oid: {c.number: c.name for c in cs} for oid, cs in columns.items()}
     facts = Facts(one, schemas, role_names, member, names)
 
-    constraints = facts.constraints(await rows(queries.CONSTRAINTS))
-    indexes = facts.indexes(await rows(queries.INDEXES))
-    triggers = facts.triggers(await rows(queries.TRIGGERS))
+    constraints = facts.constraints(await each(queries.CONSTRAINTS))
+    indexes = facts.indexes(await each(queries.INDEXES))
+    triggers = facts.triggers(await each(queries.TRIGGERS))
     policies = facts.policies(await rows(queries.POLICIES))
     rules = facts.rules(await rows(queries.RULES))
     statistics = facts.statistics(await _optional(connection, queries.STATISTICS, held))
-    parents = grouped(await rows(queries.PARENTS), "child", "parent")
+    parents = grouped(await each(queries.PARENTS), "child", "parent")
     keys = facts.partition_keys(await rows(queries.PARTITIONED), await rows(queries.KEY_COLUMNS))
-    owned = {r["sequence"]: (r["relation"], r["number"]) for r in await rows(queries.OWNED_SEQUENCES)}
-    reads = reads_by(await rows(queries.RELATION_READS), "relation")
+    owned = {r["sequence"]: (r["relation"], r["number"]) for r in await each(queries.OWNED_SEQUENCES)}
+    reads = reads_by(await each(queries.RELATION_READS), "relation")
 
     relations: dict[int, Relation] = {}
-    for r in await rows(queries.RELATIONS):
+    for r in await each(queries.RELATIONS):
         oid = r["oid"]
         key, key_columns = keys.get(oid, (None, ()))
         options = set(r["options"] or ())
@@ -165,7 +169,7 @@ async def _read(
         while many:
             many.popitem()
 
-    builtin_names = {r["oid"]: one[r["name"]] for r in await rows(queries.BUILTINS)}
+    builtin_names = {r["oid"]: one[r["name"]] for r in await each(queries.BUILTINS)}
     return Catalog(
         database=database_name,
         version=version,
@@ -182,7 +186,7 @@ async def _read(
             for r in await rows(queries.CASTS)
         ),
         types=facts.types(
-            await rows(queries.TYPES),
+            await each(queries.TYPES),
             await rows(queries.ranges(version)),
             grouped(await rows(queries.DOMAIN_CHECKS), "type", "expression"),
             grouped(await rows(queries.LABELS), "type", "label"),
@@ -246,6 +250,13 @@ def _known(columns: list[Column], relation: Relation | None) -> tuple[Column, ..
     """The columns: those that the relation had, where they are as they were."""
     made = tuple(columns)
     return relation.columns if relation is not None and relation.columns == made else made
+
+
+def _spent(rows: list[Row]) -> Iterator[Row]:
+    """Each row, of which nothing is left when the next is asked for: all at once would hold the interpreter."""
+    rows.reverse()
+    while rows:
+        yield rows.pop()
 
 
 def _is_on(option: str, options: set[str]) -> bool:

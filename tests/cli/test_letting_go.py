@@ -38,6 +38,15 @@ def test_what_hangs_on_it_is_listed_behind_what_holds_it() -> None:
     assert places[id(root.leaves)] < min(places[id(leaf)] for leaf in root.leaves.values())
 
 
+def test_of_several_each_part_is_listed_once() -> None:
+    shared = {i: Leaf(i) for i in range(600)}
+    first, second = Root(shared), Root({**shared, -1: Leaf(-1)})
+    found = parts_of(first, second)
+    assert found[:2] == [first, second]
+    assert len({id(one) for one in found}) == len(found)
+    assert sum(isinstance(one, Leaf) for one in found) == 601
+
+
 async def test_it_is_whole_while_somebody_holds_it_and_gone_thereafter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(letting_go, "EVERY_SECONDS", 0.01)
     held = [grown()]
@@ -57,7 +66,9 @@ async def test_what_is_part_of_something_else_stays(monkeypatch: pytest.MonkeyPa
     old = [grown()]
     new = Root({**old[0].leaves, 7: Leaf(-7)})
     gone, kept = weakref.ref(old[0].leaves[7]), weakref.ref(old[0].leaves[8])
+    beside = [old.pop(), {"a": 1}]
     async with asyncio.timeout(10):
-        await let_go([old.pop()])
+        await let_go(beside)
+    assert beside == []
     assert gone() is None
     assert kept() is new.leaves[8]
