@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING
 from redactor.engine import ordering, returning
 from redactor.engine.comparing import comparable
 from redactor.engine.ordering import Place
+from redactor.engine.refusal import of_kind
 from redactor.protection import Shield
 from redactor.sql.grammar import Node
 from redactor.sql.labels import AGGREGATES
 from redactor.sql.survey import RelationRef, Survey, takes_row
 from redactor.transitions import Answer
+
+_OF_AGGREGATES = frozenset({"agg_order", "agg_filter", "agg_distinct", "agg_star", "agg_within_group", "over"})
+"""What a call has only where an aggregate, or a window function, is meant."""
 
 if TYPE_CHECKING:
     from redactor.engine.reading import Reading
@@ -51,6 +55,19 @@ def _places(reading: Reading, found: Survey, hidden: list[tuple[RelationRef, Shi
     return out
 
 
-def _is_aggregate(reading: Reading, name: str) -> bool:
-    """Whether a function's name may be an aggregate's."""
-    return name in AGGREGATES or any(f.kind == "a" for f in reading.world.catalog.functions_named(name))
+def _is_aggregate(reading: Reading, call: Node) -> bool:
+    """Whether a call may be an aggregate's. Raises Refused where it may as well be another function's."""
+    if "funcname" not in call:
+        return False
+    name = call["funcname"][-1]["String"]["sval"]
+    named = reading.world.catalog.functions_named(name)
+    if name not in AGGREGATES and not any(f.kind == "a" for f in named):
+        return False
+    if not call.keys() & _OF_AGGREGATES:
+        count = len(call.get("args", ()))
+        others = [f for f in named if f.kind == "f"]
+        if any(f.variadic or len(f.arguments) - f.defaults <= count <= len(f.arguments) for f in others):
+            why = "a function and an aggregate have that name, and which of the two is called cannot be told"
+            hint = f"Where the aggregate is meant, say so: {name}(...) FILTER (WHERE true)."
+            raise of_kind(f"a call of {name}", why, hint)
+    return True

@@ -48,14 +48,14 @@ class Levels:
     unknown: list[tuple[Node, list[Node]]] = field(default_factory=list)
 
 
-def is_aggregate(kind: str, node: Any, aggregates: Callable[[str], bool]) -> bool:
-    """Whether a node makes one value of many rows."""
+def is_aggregate(kind: str, node: Any, aggregates: Callable[[Node], bool]) -> bool:
+    """Whether a node makes one value of many rows. `aggregates`: whether a call's function does."""
     if kind in ("JsonObjectAgg", "JsonArrayAgg", "GroupingFunc"):
         return True
-    return kind == "FuncCall" and "over" not in node and aggregates(node["funcname"][-1]["String"]["sval"])
+    return kind == "FuncCall" and "over" not in node and aggregates(node)
 
 
-def may_move(sublinks: list[Node], aggregates: Callable[[str], bool]) -> bool:
+def may_move(sublinks: list[Node], aggregates: Callable[[Node], bool]) -> bool:
     """Whether an aggregate stands in a query in an expression: no other belongs to a query around its own.
     `sublinks`: each before those in it."""
     within: set[int] = set()
@@ -72,7 +72,7 @@ class Reader:
     """Reads one statement. `columns_of`: by the id of a relation's node, its columns."""
 
     def __init__(
-        self, node: Node, columns_of: Mapping[int, Collection[str]], aggregates: Callable[[str], bool]
+        self, node: Node, columns_of: Mapping[int, Collection[str]], aggregates: Callable[[Node], bool]
     ) -> None:
         self._columns_of = columns_of
         self._aggregates = aggregates

@@ -70,7 +70,7 @@ def settle(
     node: Node,
     found: Survey,
     places: Mapping[int, Place],
-    aggregates: Callable[[str], bool],
+    aggregates: Callable[[Node], bool],
     comparable: Callable[[], bool],
 ) -> None:
     """Orders every query of a statement in which order comes out. `places` by the id of the relation's node;
@@ -83,7 +83,7 @@ def settle(
         heads |= {id(n.get("selectStmt", {}).get("SelectStmt")) for k, n in walk(node) if k == "InsertStmt"}
     # ARRAY(SELECT ...) keeps the order of its rows
     kept = {id(select) for select in found.arrays}
-    collects = found.collects or any(aggregates(f.name) for f in found.functions)
+    collects = found.collects or any(aggregates(f.node) for f in found.functions)
     arranges = any(f.name in ARRANGING for f in found.functions)
     # of a statement that is one query and changes nothing, what it reads is what the query reads
     single = len(found.selects) == 1 and "SelectStmt" in node and not found.nested
@@ -131,7 +131,7 @@ class _Around:
     they belong to."""
 
     places: Mapping[int, Place]
-    aggregates: Callable[[str], bool]
+    aggregates: Callable[[Node], bool]
     collects: bool
     arranges: bool
     reach: Reach | None
