@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ SLOWER = 0.3
 """Seconds between the two sides that tell them apart; the timing probes sleep for 0.5."""
 AGAIN = 3
 """How often what only took longer is played again: a busy machine is slow on either side."""
+LET_GO = 10.0
+"""Seconds for which locks of earlier sessions are waited for."""
 AT_ONCE = 6
 """How many attacks that only wait are played at a time."""
 
@@ -117,6 +120,17 @@ class Keeper:
             return
         if self.strict or suspect or broken or self._kept(before) or self._moved():
             self.restore()
+
+    def await_locks(self, probe: Probe) -> None:
+        """Before a probe that takes advisory locks or looks at them: until sessions of earlier ones have let go of
+        theirs, which a server's process does some time after its client has gone."""
+        if self.watch is None or "advisory" not in json.dumps(probe.steps):
+            return
+        until = time.monotonic() + LET_GO
+        while self.watch.execute("SELECT FROM pg_locks WHERE locktype = 'advisory' LIMIT 1").fetchone():
+            if time.monotonic() > until:
+                return
+            time.sleep(0.02)
 
     def _xid(self) -> int:
         """The first transaction id that has not been given yet."""
@@ -208,6 +222,7 @@ def attack(probe: Probe, a: Target, b: Target, keeper: Keeper, timeout: float = 
 
 
 def _attack(probe: Probe, a: Target, b: Target, keeper: Keeper, timeout: float, searched: bool) -> Finding:
+    keeper.await_locks(probe)
     pa = play(probe, a, timeout)
     pb = play(probe, b, timeout)
     keeper.tidy(pa, pb, suspect=pa.seen != pb.seen)
@@ -251,6 +266,7 @@ def _judged(probe: Probe, pa: Played, pb: Played, searched: bool) -> Finding:
 
 def harmless(probe: Probe, direct: Target, through: Target, keeper: Keeper, timeout: float = 10) -> Finding:
     """Plays harmless work directly and through the proxy: it must be the same, message for message."""
+    keeper.await_locks(probe)
     pd = play(probe, direct, timeout)
     pt = play(probe, through, timeout)
     for p in (pd, pt):
