@@ -122,8 +122,8 @@ class Keeper:
             self.restore()
 
     def await_locks(self, probe: Probe) -> None:
-        """Before a probe that takes advisory locks or looks at them: until sessions of earlier ones have let go of
-        theirs, which a server's process does some time after its client has gone."""
+        """Before a side's turn with a probe that takes advisory locks or looks at them: until sessions of before have let
+        go of theirs, which a server's process does some time after its client has gone. All databases' are seen."""
         if self.watch is None or "advisory" not in json.dumps(probe.steps):
             return
         until = time.monotonic() + LET_GO
@@ -224,6 +224,7 @@ def attack(probe: Probe, a: Target, b: Target, keeper: Keeper, timeout: float = 
 def _attack(probe: Probe, a: Target, b: Target, keeper: Keeper, timeout: float, searched: bool) -> Finding:
     keeper.await_locks(probe)
     pa = play(probe, a, timeout)
+    keeper.await_locks(probe)
     pb = play(probe, b, timeout)
     keeper.tidy(pa, pb, suspect=pa.seen != pb.seen)
     return _judged(probe, pa, pb, searched)
@@ -268,6 +269,7 @@ def harmless(probe: Probe, direct: Target, through: Target, keeper: Keeper, time
     """Plays harmless work directly and through the proxy: it must be the same, message for message."""
     keeper.await_locks(probe)
     pd = play(probe, direct, timeout)
+    keeper.await_locks(probe)
     pt = play(probe, through, timeout)
     for p in (pd, pt):
         for e in p.errors():
