@@ -122,7 +122,7 @@ class Keeper:
             self.restore()
 
     def await_locks(self, probe: Probe) -> None:
-        """Before a side's turn with a probe that takes advisory locks or looks at them: until sessions of before have let
+        """Before a side's turn with a probe that takes advisory locks or looks at them: until earlier sessions have let
         go of theirs, which a server's process does some time after its client has gone. All databases' are seen."""
         if self.watch is None or "advisory" not in json.dumps(probe.steps):
             return
