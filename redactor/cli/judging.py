@@ -5,7 +5,6 @@ Knows which parts make a judge. Must not decide anything. Invariant: files with 
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from redactor.catalog import Catalog
 from redactor.cli.files import load
+from redactor.cli.reading import quietly
 from redactor.config import Config
 from redactor.engine import Engine
 from redactor.errors import ConfigurationError
@@ -33,13 +33,8 @@ class Usable:
 def usable(path: Path) -> Usable:
     """The configuration and all files that it names. Raises ConfigurationError with every fault of any of them."""
     # what is read has no cycles, and of a large catalog the collector would go through all of it again and again
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with quietly(0):
         found = load(path, os.environ)
-    finally:
-        if collecting:
-            gc.enable()
     if found.faults or found.policy is None:
         raise ConfigurationError(found.faults)
     return Usable(found.config, found.policy, found.reviews)

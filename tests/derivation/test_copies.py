@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from redactor import policy, review
 from redactor.context import Context
 from redactor.decision import Allow, Redact
-from redactor.engine import Engine
 from redactor.model import Requester
-from redactor.upstream import connect, read_catalog
+from tests.engines import engine_of
 from tests.servers import Server
 
 SCHEMA = """
@@ -66,14 +64,7 @@ HIDDEN = ["people.status", "rows.status", "changes.old", "notes.words", "parts.w
 
 
 async def test_what_a_trigger_copies_stays_hidden(postgres18: Server) -> None:
-    connection = await connect(postgres18.dsn())
-    try:
-        await connection.execute(SCHEMA)
-        catalog = await read_catalog(connection, "postgres")
-    finally:
-        await connection.execute("DROP SCHEMA kept CASCADE")
-        await connection.close()
-    engine = Engine(catalog, policy.parse(POLICY, "policy.yaml"), review.parse(REVIEW, "catalog.yaml"))
+    engine = await engine_of(postgres18, SCHEMA, REVIEW, POLICY, "DROP SCHEMA kept CASCADE")
 
     def masks(column: str) -> bool:
         table, name = column.split(".")

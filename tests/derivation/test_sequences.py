@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from redactor import policy, review
 from redactor.context import Context
 from redactor.decision import Allow, Refuse
 from redactor.engine import Engine
 from redactor.model import Requester
-from redactor.upstream import connect, read_catalog
+from tests.engines import engine_of
 from tests.servers import Server
 
 SCHEMA = """
@@ -37,13 +36,7 @@ POLICY = "rules: [{id: rows, tags: [programme], otherwise: refuse, because: a te
 
 @pytest.fixture
 async def engine(postgres18: Server) -> Engine:
-    connection = await connect(postgres18.dsn())
-    try:
-        await connection.execute(SCHEMA)
-        catalog = await read_catalog(connection, "postgres")
-    finally:
-        await connection.close()
-    return Engine(catalog, policy.parse(POLICY, "policy.yaml"), review.parse(REVIEW, "catalog.yaml"))
+    return await engine_of(postgres18, SCHEMA, REVIEW, POLICY)
 
 
 @pytest.mark.parametrize(

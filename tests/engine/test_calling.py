@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import psycopg
 
-from redactor import policy, review
 from redactor.context import Context
 from redactor.decision import Decision, Redact, Refuse
 from redactor.engine import Engine
 from redactor.model import Requester
-from redactor.upstream import connect, read_catalog
+from tests.engines import engine_of
 from tests.servers import Server
 
 SCHEMA = """
@@ -35,13 +34,7 @@ PATH = "SET search_path = called, public"
 
 
 async def _engine(server: Server) -> Engine:
-    connection = await connect(server.dsn())
-    try:
-        await connection.execute(SCHEMA)
-        catalog = await read_catalog(connection, "postgres")
-    finally:
-        await connection.close()
-    return Engine(catalog, policy.parse(POLICY, "policy.yaml"), review.parse(REVIEW, "catalog.yaml"))
+    return await engine_of(server, SCHEMA, REVIEW, POLICY)
 
 
 def _decide(engine: Engine, text: str, path: str = "called, public") -> Decision:

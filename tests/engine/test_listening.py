@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from redactor import policy, review
 from redactor.context import Context
 from redactor.decision import Allow, Refuse
 from redactor.engine import Engine
 from redactor.model import Requester
-from redactor.upstream import connect, read_catalog
+from tests.engines import engine_of
 from tests.servers import Server
 
 SCHEMA = """
@@ -65,14 +64,7 @@ rules: [{id: rows, tags: [programme, status], approved: [counsel], otherwise: ma
 
 
 async def _engine(server: Server, schema: str) -> Engine:
-    connection = await connect(server.dsn())
-    try:
-        await connection.execute(schema)
-        catalog = await read_catalog(connection, "postgres")
-    finally:
-        await connection.execute("DROP SCHEMA radio CASCADE")
-        await connection.close()
-    return Engine(catalog, policy.parse(POLICY, "policy.yaml"), review.parse(REVIEW, "catalog.yaml"))
+    return await engine_of(server, schema, REVIEW, POLICY, "DROP SCHEMA radio CASCADE")
 
 
 CHANNELS = [

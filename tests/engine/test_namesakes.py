@@ -6,12 +6,11 @@ import asyncio
 
 import pytest
 
-from redactor import policy, review
 from redactor.context import Context
 from redactor.decision import Decision, Refuse
 from redactor.engine import Engine
 from redactor.model import Requester
-from redactor.upstream import connect, read_catalog
+from tests.engines import engine_of
 from tests.servers import Server
 
 SCHEMA = """
@@ -30,20 +29,9 @@ relations:
 POLICY = "rules: [{id: status, tags: [status], otherwise: mask, because: a test}]"
 
 
-async def _engine(server: Server) -> Engine:
-    connection = await connect(server.dsn())
-    try:
-        await connection.execute(SCHEMA)
-        catalog = await read_catalog(connection, "postgres")
-    finally:
-        await connection.execute("DROP SCHEMA namesakes CASCADE")
-        await connection.close()
-    return Engine(catalog, policy.parse(POLICY, "p"), review.parse(REVIEW, "r"))
-
-
 @pytest.fixture(scope="module")
 def engine(postgres18: Server) -> Engine:
-    return asyncio.run(_engine(postgres18))
+    return asyncio.run(engine_of(postgres18, SCHEMA, REVIEW, POLICY, "DROP SCHEMA namesakes CASCADE"))
 
 
 def decided(engine: Engine, text: str) -> Decision:
